@@ -1,0 +1,106 @@
+// Memory of the CPU device: one arena for everything that comes and goes, whose size a rehearsal finds, and memory for
+// constants. Places are chosen by a rule, so the same calls get the same places. May use device.h only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/device.h"
+
+namespace blindspot::cpu {
+
+/// Every array starts at a multiple of this, and ends at one but in fenced memory.
+inline constexpr std::size_t alignment = 64;
+
+/// A piece of memory straight from the operating system (large ones on huge pages where it grants them). Zero at first.
+class Memory {
+ public:
+  Memory() = default;
+  /// Throws Error(device) if there is no such memory left.
+  explicit Memory(std::size_t bytes);
+  Memory(Memory&& other) noexcept;
+  Memory& operator=(Memory&& other) noexcept;
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory();
+
+  std::byte* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  void* mapping_ = nullptr;
+  std::size_t mapped_bytes_ = 0;
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Places blocks in a line of bytes that begins at 0 and has no end: the smallest hole that is large enough, of equals
+/// the first, else after the last block. Tells how far blocks ever reached.
+class Placement {
+ public:
+  /// Takes room for the book-keeping of many blocks, so that `place` and `remove` need none later.
+  explicit Placement(std::size_t first = 0);
+
+  std::size_t place(std::size_t bytes);
+  void remove(std::size_t begin, std::size_t bytes) noexcept;
+  std::size_t end() const { return end_; }
+  std::size_t peak() const { return peak_; }
+
+ private:
+  struct Hole {
+    std::size_t begin = 0, end = 0;
+  };
+  std::vector<Hole> holes_;  // in order, never touching each other or end_
+  std::size_t end_ = 0;      // of the last block
+  std::size_t peak_ = 0;
+};
+
+/// The source of a device's arrays. Until `commit` each array is an allocation of its own; afterwards all lie in one
+/// piece of memory. Compiled with BLINDSPOT_FENCED_ARENA (sanitizer builds) they stay allocations of their own, without
+/// padding but for masks, and the size is held to all the same.
+class Arena final : public ArraySource {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() = default;
+
+  /// Throws Error(fault) if a committed arena is too small for what is asked of it.
+  Array take(Type type, Shape shape);
+  void release(std::byte* data, std::size_t bytes) noexcept override;
+
+  bool rehearsing() const { return rehearsing_; }
+  /// Device::rehearse: in it, arrays have addresses that cannot be touched.
+  std::size_t rehearse(const std::function<void()>& calls);
+  /// Device::commit. Throws Error(fault) while an array is alive, Error(device) if there is no such memory.
+  void commit(std::size_t bytes);
+
+ private:
+  std::byte* take_real(std::size_t bytes);
+
+  Memory memory_;
+  std::size_t committed_bytes_ = 0;
+  bool committed_ = false;
+  Placement placement_;          // of the committed arena
+  std::size_t alive_bytes_ = 0;  // in real arrays
+  bool rehearsing_ = false;
+  std::uintptr_t rehearsals_ = 0;  // each has addresses of its own
+  Placement rehearsed_;
+  std::unordered_map<std::byte*, std::size_t> fenced_places_;  // where fenced arrays would lie
+};
+
+/// Memory of arrays that live as long as their owner wants, outside the arena.
+class ConstantMemory final : public ArraySource {
+ public:
+  Array take(std::span<const float> values, Shape shape);
+  void release(std::byte* data, std::size_t bytes) noexcept override;
+};
+
+/// Bytes of an array of this type and shape.
+std::size_t array_bytes(Type type, const Shape& shape);
+
+}  // namespace blindspot::cpu

@@ -1,0 +1,29 @@
+// The one exception type of blindspot. Every floor may include this header; it uses the standard library only.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace blindspot {
+
+/// What went wrong, as the exit code that the command line gives for it.
+enum class ErrorKind {
+  fault = 1,   ///< a fault of ours
+  usage = 2,   ///< an option or argument that cannot be right
+  input = 3,   ///< a bad or missing file, or an output path that cannot be written
+  device = 4,  ///< no such device, device lost, out of memory
+};
+
+/// Thrown for everything that goes wrong. The message is one line that names the file, tensor or option and says what
+/// to do about it.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+
+  ErrorKind kind() const noexcept { return kind_; }
+
+ private:
+  ErrorKind kind_;
+};
+
+}  // namespace blindspot

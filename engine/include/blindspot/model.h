@@ -1,0 +1,111 @@
+// A trained network, opened from a file, a folder or by name and made ready on a device: classify, input gradients,
+// walks. The heart of the public interface; the command line is built on this and the headers beside it alone.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "blindspot/image.h"
+#include "blindspot/precision.h"
+#include "blindspot/walk.h"
+
+namespace blindspot {
+
+/// What a user may say about preprocessing; unset values come from the file, the folder or the family's default.
+struct PreprocessingOptions {
+  std::optional<std::array<float, 3>> mean, deviation;
+  std::optional<int> input_size, resize, crop;
+  std::optional<Interpolation> interpolation;
+};
+
+struct ModelOptions {
+  std::string device = "auto";         ///< auto | cpu | cuda[:N]
+  std::optional<Precision> precision;  ///< default: fp32 on the CPU, tf32 on CUDA
+  int threads = 0;                     ///< 0: all cores
+  std::string architecture;            ///< empty: told by the file
+  PreprocessingOptions preprocessing;
+  std::int64_t batch = 0;              ///< images at a time; 0: chosen
+  std::uint64_t rule_seed = 1;         ///< for `rule:ARCH` models
+};
+
+/// What is recorded of a model in every result.
+struct ModelInformation {
+  std::string name;            ///< as the user gave it
+  std::string architecture;    ///< "resnet50", "vit(width 128, depth 6, heads 4, patch 4)"
+  std::string sha256;          ///< of the file; empty for rule-made weights
+  std::string weights_sha256;  ///< of the tensors
+  Preprocessing preprocessing;
+  std::string preprocessing_source;  ///< where it came from, for the line that says what was assumed
+  bool preprocessing_assumed = false;
+  std::vector<std::string> classes;  ///< names, may be empty
+  std::int64_t class_count = 0;
+};
+
+struct DeviceInformation {
+  std::string name;         ///< "cpu", "cuda:0"
+  std::string description;  ///< libraries, instruction set
+  bool usable = false;
+  std::string reason;       ///< why not, if not
+  std::vector<Precision> precisions;
+  std::uint64_t memory_bytes = 0;
+};
+
+/// What there is to run on.
+std::vector<DeviceInformation> list_devices();
+
+class Model {
+ public:
+  /// `model`: a weight file, a Hugging Face folder, `demo-resnet`, `demo-vit`, a name found in the weight folder, or
+  /// `rule:ARCH` (weights from the rule; benchmarks and tests). Throws Error(usage|input|device).
+  static Model open(const std::string& model, const ModelOptions& options = {});
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  const ModelInformation& information() const;
+  std::string device() const;              ///< "cpu", "cuda:0"
+  std::string device_description() const;
+  Precision precision() const;
+  int threads() const;
+  std::int64_t batch() const;              ///< walks at a time
+  std::int64_t slice() const;              ///< images that go through the network together
+  std::size_t arena_bytes() const;         ///< device memory taken for a run, weights not counted
+  double milliseconds_to_open() const;
+  double operations_per_image() const;     ///< floating-point operations of one forward and one input gradient
+
+  /// Logits [N, classes], fp32, of images at the network's input size.
+  std::vector<std::vector<float>> logits(const std::vector<const Image*>& images);
+  struct Gradient {
+    Image gradient;              ///< ∇ₓ CE(f(x), class), [3, H, W]
+    std::vector<float> logits;
+    double cross_entropy = 0;
+  };
+  /// Gradient of the cross entropy (natural log) with respect to the image in [0, 1].
+  std::vector<Gradient> gradients(const std::vector<const Image*>& images, const std::vector<std::int32_t>& classes);
+
+  /// Walks every pair; results go to options.finished. Returns true unless cancelled.
+  bool walk(const std::vector<WalkPair>& pairs, const WalkParameters& parameters, const WalkOptions& options);
+  /// fp32 probabilities of given classes, whatever the model's own precision (verification).
+  std::vector<float> probabilities_fp32(const std::vector<const Image*>& images,
+                                        const std::vector<std::int32_t>& classes);
+
+ private:
+  struct Implementation;
+  explicit Model(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+/// softmax in double; probability of each class.
+std::vector<double> softmax(const std::vector<float>& logits);
+/// Version of blindspot, "0.1.0".
+std::string_view version();
+/// One line: version, libraries, instruction set, with or without CUDA.
+std::string version_details();
+
+}  // namespace blindspot

@@ -1,0 +1,65 @@
+// Looking into weight files, converting them and making them from a rule. Part of the public interface; uses the
+// standard library only.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "blindspot/model.h"
+
+namespace blindspot {
+
+struct TensorSummary {
+  std::string name, type;
+  std::vector<std::int64_t> shape;
+};
+
+struct WeightSummary {
+  std::string format;
+  std::string architecture;  ///< empty if unknown
+  std::string sha256;
+  std::map<std::string, std::string> metadata;
+  std::vector<TensorSummary> tensors;  ///< raw names, sorted
+};
+
+/// Any well-formed file, a network or not. Throws Error(input).
+WeightSummary inspect_weights(const std::filesystem::path& path);
+
+struct ConvertOptions {
+  bool as_is = false;        ///< raw names, no architecture needed
+  std::string architecture;  ///< empty: told by the file
+  PreprocessingOptions preprocessing;
+  std::filesystem::path lpips_heads;  ///< not empty: AlexNet and these heads into one LPIPS file
+  bool overwrite = false;
+};
+
+/// Any readable file to safetensors, float32, canonical names and metadata. Whole or not at all.
+void convert_weights(const std::filesystem::path& input, const std::filesystem::path& output,
+                     const ConvertOptions& options);
+/// Weights of `architecture` from the rule (weights/rule.h).
+void write_random_weights(const std::string& architecture, std::uint64_t seed, const std::filesystem::path& output,
+                          bool overwrite = false);
+/// Names that `--architecture` and `weights random` take.
+std::vector<std::string> known_architectures();
+
+/// Float tensors of a safetensors file by name, for noise files and results. Throws Error(input).
+struct FloatTensor {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::path& path);
+/// Writes float32 tensors, whole or not at all; pages are taken from `tensors` one by one.
+struct NamedFloatTensor {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::span<const float> values;
+};
+void write_float_tensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+                         const std::vector<NamedFloatTensor>& tensors);
+
+}  // namespace blindspot

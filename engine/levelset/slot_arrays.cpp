@@ -1,0 +1,120 @@
+// Update, forward pass, decision and gradient of one slice of slots, in the order of lst.md's iteration. Uses Network
+// and Device only.
+#include "engine/levelset/slot_arrays.h"
+
+#include <algorithm>
+
+namespace blindspot::levelset {
+
+SlotArrays::SlotArrays(Network& network, Device& device, std::int64_t slots)
+    : network_(network),
+      device_(device),
+      slice_size_(network.batch()),
+      slices_((slots + slice_size_ - 1) / slice_size_) {
+  const std::int64_t all = slices_ * slice_size_;
+  const std::int64_t height = network.height();
+  const std::int64_t width = network.width();
+  grey_.assign(static_cast<std::size_t>(3 * height * width), 0.5F);
+
+  for (Array* const array : {&image_, &target_, &gradient_, &adversarial_}) {
+    *array = device.array(Type::float32, {all, 3, height, width});
+  }
+  for (Array* const array : {&inverse_scale_, &threshold_}) *array = device.array(Type::float32, {all});
+  for (Array* const array : {&source_class_, &target_class_}) *array = device.array(Type::int32, {all});
+
+  for (Array* const array : {&candidate_, &candidate_gradient_}) {
+    *array = device.array(Type::float32, {slice_size_, 3, height, width});
+  }
+  seed_ = device.array(Type::float32, {slice_size_, network.classes()});
+  for (Array* const array : {&coefficient_, &candidate_inverse_scale_, &probability_, &target_probability_}) {
+    *array = device.array(Type::float32, {slice_size_});
+  }
+  accepted_ = device.array(Type::uint8, {slice_size_});
+
+  host_probability_.resize(static_cast<std::size_t>(slice_size_));
+  host_target_probability_.resize(static_cast<std::size_t>(slice_size_));
+  host_accepted_.resize(static_cast<std::size_t>(slice_size_));
+  for (std::int64_t slot = 0; slot < all; ++slot) clear(slot);
+}
+
+void SlotArrays::place(std::int64_t slot, std::span<const float> image, std::span<const float> target) {
+  set_image(slot, image);
+  Array target_view = target_.slice(slot, 1);
+  device_.upload(target, target_view);
+  for (const Array* const array : {&gradient_, &adversarial_}) {
+    Array view = array->slice(slot, 1);
+    device_.fill_zero(view);
+  }
+  constexpr float one = 1;
+  Array scale = inverse_scale_.slice(slot, 1);
+  device_.upload(std::span(&one, 1), scale);
+}
+
+void SlotArrays::clear(std::int64_t slot) {
+  place(slot, grey_, grey_);
+}
+
+void SlotArrays::set_image(std::int64_t slot, std::span<const float> image) {
+  Array view = image_.slice(slot, 1);
+  device_.upload(image, view);
+}
+
+void SlotArrays::read_image(std::int64_t slot, std::span<float> image) const {
+  device_.download(image_.slice(slot, 1), image);
+}
+
+void SlotArrays::set_inputs(std::span<const float> thresholds, std::span<const std::int32_t> source_classes,
+                            std::span<const std::int32_t> target_classes) {
+  device_.upload(thresholds, threshold_);
+  device_.upload(source_classes, source_class_);
+  device_.upload(target_classes, target_class_);
+}
+
+void SlotArrays::propose(std::int64_t slice, const StepDescription& step, std::span<const std::uint8_t> held) {
+  const Array image = slice_of(image_, slice);
+  if (std::find(held.begin(), held.end(), std::uint8_t{0}) == held.end()) {
+    device_.copy(image, candidate_);
+    return;
+  }
+  const Array target = slice_of(target_, slice);
+  const Array gradient = slice_of(gradient_, slice);
+  Array adversarial = slice_of(adversarial_, slice);
+  device_.projection(gradient, image, target, step.zero_gradient_is_nan, coefficient_);
+  device_.step(step, gradient, slice_of(inverse_scale_, slice), coefficient_, target, image, adversarial, candidate_);
+  // A held slot went along with J = 0: its A is still zero, and its candidate is put right here.
+  for (std::int64_t slot = 0; slot < slice_size_; ++slot) {
+    if (held[static_cast<std::size_t>(slot)] == 0) continue;
+    Array candidate = candidate_.slice(slot, 1);
+    device_.copy(image.slice(slot, 1), candidate);
+  }
+}
+
+SliceJudgement SlotArrays::judge(std::int64_t slice, float delta) {
+  logits_ = network_.forward(candidate_);  // [slice, classes]
+  device_.probability(logits_, slice_of(source_class_, slice), probability_);
+  device_.probability(logits_, slice_of(target_class_, slice), target_probability_);
+  device_.accept(slice_of(threshold_, slice), probability_, delta, accepted_);
+  device_.download(probability_, host_probability_);
+  device_.download(target_probability_, host_target_probability_);
+  device_.download(accepted_, host_accepted_);
+  return {host_probability_, host_target_probability_, host_accepted_};
+}
+
+void SlotArrays::take(std::int64_t slice, bool gradient, bool poison) {
+  if (gradient) {
+    device_.cross_entropy_seed(logits_, slice_of(source_class_, slice), seed_, candidate_inverse_scale_);
+    network_.input_gradient(seed_, candidate_gradient_);
+    Array kept_gradient = slice_of(gradient_, slice);
+    Array kept_scale = slice_of(inverse_scale_, slice);
+    // Never poisoned: beside an x of NaN it does not matter, elsewhere adding 0·J' could change the sign of a zero.
+    device_.select(accepted_, candidate_gradient_, false, kept_gradient);
+    device_.select(accepted_, candidate_inverse_scale_, false, kept_scale);
+  } else {
+    network_.forget();
+  }
+  logits_ = Array();
+  Array image = slice_of(image_, slice);
+  device_.select(accepted_, candidate_, poison, image);
+}
+
+}  // namespace blindspot::levelset

@@ -1,0 +1,248 @@
+// The facade behind the public header model.h: a source, a device, a network on it, and the loops that feed slices of a
+// batch through. Sees every floor below; the arithmetic stands elsewhere.
+#include "blindspot/model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "engine/devices.h"
+#include "engine/levelset/walk.h"
+#include "engine/model_source.h"
+
+namespace blindspot {
+
+namespace {
+
+constexpr std::int64_t default_batch = 8;
+
+/// A network on a device of its own.
+struct PreparedNetwork {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Network> network;  // after device: its arrays go first
+};
+
+PreparedNetwork prepare_network(const ModelSource& source, const DeviceChoice& choice, std::int64_t batch) {
+  PreparedNetwork prepared;
+  prepared.device = make_device(choice);
+  const std::int64_t slice = std::clamp<std::int64_t>(prepared.device->preferred_slice(batch), 1, batch);
+  prepared.network = build(source.architecture, source.state, source.information.preprocessing, slice, *prepared.device);
+  return prepared;
+}
+
+/// Images laid one behind the other, the last slice filled up with copies of the first image.
+std::vector<float> pack_slice(const std::vector<const Image*>& images, std::size_t first, std::size_t slice,
+                              const Network& network) {
+  const auto count = static_cast<std::size_t>(3 * network.height() * network.width());
+  std::vector<float> packed;
+  packed.reserve(slice * count);
+  for (std::size_t i = first; i < first + slice; ++i) {
+    const Image& image = *images[i < images.size() ? i : 0];
+    if (image.values.size() != count || image.height != network.height()) {
+      throw Error(ErrorKind::usage, fmt::format("an image is {}×{}, the network's input is {}×{}", image.width,
+                                                image.height, network.width(), network.height()));
+    }
+    packed.insert(packed.end(), image.values.begin(), image.values.end());
+  }
+  return packed;
+}
+
+void check_classes(const std::vector<std::int32_t>& classes, std::int64_t count) {
+  for (const std::int32_t k : classes) {
+    if (k < 0 || k >= count) {
+      throw Error(ErrorKind::usage, fmt::format("class {}: the network has the classes 0 to {}", k, count - 1));
+    }
+  }
+}
+
+double cross_entropy(const std::vector<float>& logits, std::int32_t k) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+  return std::log(sum) + largest - static_cast<double>(logits[static_cast<std::size_t>(k)]);
+}
+
+/// Calls `use(logits, first, count)` for each slice of `images`.
+template <typename Use>
+void forward_slices(PreparedNetwork& prepared, const std::vector<const Image*>& images, const Use& use) {
+  Network& network = *prepared.network;
+  Device& device = *prepared.device;
+  const auto slice = static_cast<std::size_t>(network.batch());
+  for (std::size_t first = 0; first < images.size(); first += slice) {
+    Array input = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
+    device.upload(std::span<const float>(pack_slice(images, first, slice, network)), input);
+    Array logits = network.forward(input);
+    use(logits, first, std::min(slice, images.size() - first));
+    network.forget();
+  }
+}
+
+std::vector<std::vector<float>> rows_of(Device& device, const Array& logits, std::size_t count) {
+  const auto classes = static_cast<std::size_t>(logits.shape().last());
+  std::vector<float> values(static_cast<std::size_t>(logits.shape().count()));
+  device.download(logits, values);
+  std::vector<std::vector<float>> rows;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto row = values.begin() + static_cast<std::ptrdiff_t>(i * classes);
+    rows.emplace_back(row, row + static_cast<std::ptrdiff_t>(classes));
+  }
+  return rows;
+}
+
+std::vector<std::vector<float>> logits_of(PreparedNetwork& prepared, const std::vector<const Image*>& images) {
+  std::vector<std::vector<float>> all;
+  forward_slices(prepared, images, [&](const Array& logits, std::size_t, std::size_t count) {
+    for (std::vector<float>& row : rows_of(*prepared.device, logits, count)) all.push_back(std::move(row));
+  });
+  return all;
+}
+
+}  // namespace
+
+struct Model::Implementation {
+  ModelSource source;
+  DeviceChoice choice;
+  std::int64_t batch = default_batch;
+  PreparedNetwork prepared;
+  PreparedNetwork fp32;  // made at the first verification of a model of lower precision
+  std::size_t arena_bytes = 0;
+  double milliseconds_to_open = 0;
+
+  PreparedNetwork& fp32_network() {
+    if (choice.precision == Precision::fp32) return prepared;
+    if (!fp32.network) {
+      DeviceChoice exact = choice;
+      exact.precision = Precision::fp32;
+      fp32 = prepare_network(source, exact, 1);
+    }
+    return fp32;
+  }
+};
+
+Model::Model(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Model Model::open(const std::string& model, const ModelOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  if (options.batch < 0) throw Error(ErrorKind::usage, fmt::format("--batch {}: it must be 0 or more", options.batch));
+  const DeviceChoice choice = choose_device(options.device, options.precision, options.threads);
+  auto implementation = std::make_unique<Implementation>(
+      Implementation{open_model_source(model, options), choice, options.batch == 0 ? default_batch : options.batch,
+                     {}, {}, 0, 0});
+  implementation->source.information.weights_sha256 = implementation->source.state.sha256();
+  implementation->prepared = prepare_network(implementation->source, choice, implementation->batch);
+  implementation->milliseconds_to_open =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return Model(std::move(implementation));
+}
+
+const ModelInformation& Model::information() const { return implementation_->source.information; }
+std::string Model::device() const { return implementation_->prepared.device->name(); }
+std::string Model::device_description() const { return implementation_->prepared.device->description(); }
+Precision Model::precision() const { return implementation_->choice.precision; }
+int Model::threads() const { return implementation_->prepared.device->threads(); }
+std::int64_t Model::batch() const { return implementation_->batch; }
+std::int64_t Model::slice() const { return implementation_->prepared.network->batch(); }
+std::size_t Model::arena_bytes() const { return implementation_->arena_bytes; }
+double Model::milliseconds_to_open() const { return implementation_->milliseconds_to_open; }
+double Model::operations_per_image() const {
+  return implementation_->prepared.device->prepared_operations() / static_cast<double>(slice());
+}
+
+std::vector<std::vector<float>> Model::logits(const std::vector<const Image*>& images) {
+  return logits_of(implementation_->prepared, images);
+}
+
+std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& images,
+                                              const std::vector<std::int32_t>& classes) {
+  if (images.size() != classes.size()) throw Error(ErrorKind::usage, "as many classes as images are needed");
+  check_classes(classes, information().class_count);
+  PreparedNetwork& prepared = implementation_->prepared;
+  Network& network = *prepared.network;
+  Device& device = *prepared.device;
+  const auto slice = static_cast<std::size_t>(network.batch());
+  const auto values_per_image = static_cast<std::size_t>(3 * network.height() * network.width());
+  std::vector<Gradient> gradients;
+  forward_slices(prepared, images, [&](const Array& logits, std::size_t first, std::size_t count) {
+    std::vector<std::int32_t> slice_classes(slice, classes[0]);
+    std::copy_n(classes.begin() + static_cast<std::ptrdiff_t>(first), count, slice_classes.begin());
+    Array class_array = device.array(Type::int32, {network.batch()});
+    device.upload(std::span<const std::int32_t>(slice_classes), class_array);
+    Array seed = device.array(Type::float32, logits.shape());
+    Array inverse_scale = device.array(Type::float32, {network.batch()});
+    device.cross_entropy_seed(logits, class_array, seed, inverse_scale);
+    Array dimages = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
+    network.input_gradient(seed, dimages);
+    std::vector<float> values(slice * values_per_image);
+    std::vector<float> scales(slice);
+    device.download(dimages, values);
+    device.download(inverse_scale, scales);
+    std::vector<std::vector<float>> rows = rows_of(device, logits, count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto from = values.begin() + static_cast<std::ptrdiff_t>(i * values_per_image);
+      Gradient result;
+      result.gradient = {static_cast<int>(network.height()), static_cast<int>(network.width()),
+                         {from, from + static_cast<std::ptrdiff_t>(values_per_image)}};
+      for (float& value : result.gradient.values) value *= scales[i];
+      result.cross_entropy = cross_entropy(rows[i], slice_classes[i]);
+      result.logits = std::move(rows[i]);
+      gradients.push_back(std::move(result));
+    }
+  });
+  return gradients;
+}
+
+bool Model::walk(const std::vector<WalkPair>& pairs, const WalkParameters& parameters, const WalkOptions& options) {
+  parameters.check();
+  for (const WalkPair& pair : pairs) check_classes({pair.source_class, pair.target_class}, information().class_count);
+  PreparedNetwork& prepared = implementation_->prepared;
+  const std::int64_t slots = options.batch == 0 ? implementation_->batch : options.batch;
+  if (implementation_->arena_bytes == 0) {
+    implementation_->arena_bytes = levelset::prepare(*prepared.network, *prepared.device, slots);
+  }
+  levelset::Fp32Probabilities reverify;
+  if (precision() != Precision::fp32) {
+    reverify = [this](std::span<const Image* const> images, std::span<const std::array<std::int32_t, 2>> classes) {
+      const std::vector<std::vector<float>> logits =
+          logits_of(implementation_->fp32_network(), {images.begin(), images.end()});
+      std::vector<std::array<float, 2>> probabilities;
+      for (std::size_t i = 0; i < logits.size(); ++i) {
+        const std::vector<double> p = softmax(logits[i]);
+        probabilities.push_back({static_cast<float>(p[static_cast<std::size_t>(classes[i][0])]),
+                                 static_cast<float>(p[static_cast<std::size_t>(classes[i][1])])});
+      }
+      return probabilities;
+    };
+  }
+  return levelset::traverse(*prepared.network, *prepared.device, slots, pairs, parameters, options, reverify);
+}
+
+std::vector<float> Model::probabilities_fp32(const std::vector<const Image*>& images,
+                                             const std::vector<std::int32_t>& classes) {
+  if (images.size() != classes.size()) throw Error(ErrorKind::usage, "as many classes as images are needed");
+  check_classes(classes, information().class_count);
+  const std::vector<std::vector<float>> logits = logits_of(implementation_->fp32_network(), images);
+  std::vector<float> probabilities;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    probabilities.push_back(static_cast<float>(softmax(logits[i])[static_cast<std::size_t>(classes[i])]));
+  }
+  return probabilities;
+}
+
+std::vector<double> softmax(const std::vector<float>& logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  std::vector<double> probabilities;
+  double sum = 0;
+  for (const float logit : logits) {
+    probabilities.push_back(std::exp(static_cast<double>(logit) - largest));
+    sum += probabilities.back();
+  }
+  for (double& probability : probabilities) probability /= sum;
+  return probabilities;
+}
+
+}  // namespace blindspot

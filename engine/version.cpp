@@ -1,0 +1,16 @@
+// What this build is: its version and the libraries and instruction set it runs with.
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include "blindspot/model.h"
+#include "engine/cpu/cpu_device.h"
+
+namespace blindspot {
+
+std::string_view version() { return BLINDSPOT_VERSION; }
+
+std::string version_details() {
+  return fmt::format("blindspot {}: {}; zlib {}; without CUDA", version(), cpu::describe_processor(), zlibVersion());
+}
+
+}  // namespace blindspot

@@ -1,0 +1,183 @@
+// The facade behind the public header weights.h: inspecting, converting and making weight files, and plain float tensors
+// for results and noise. Sees weights and networks.
+#include "blindspot/weights.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "engine/model_source.h"
+#include "engine/preprocessing_choice.h"
+#include "weights/safetensors_writer.h"
+
+namespace blindspot {
+
+namespace {
+
+using weights::ElementType;
+using weights::TensorInformation;
+using weights::TensorToWrite;
+
+void refuse_existing(const std::filesystem::path& output, bool overwrite) {
+  if (!overwrite && std::filesystem::exists(output)) {
+    throw Error(ErrorKind::usage, fmt::format("{}: exists already; give --overwrite to replace it", output.string()));
+  }
+}
+
+std::vector<std::byte> bytes_of(const std::vector<float>& values) {
+  std::vector<std::byte> bytes(values.size() * sizeof(float));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+TensorToWrite float32_of(std::string name, std::vector<std::int64_t> shape,
+                         std::function<std::vector<float>()> read) {
+  return {{std::move(name), std::move(shape), ElementType::f32},
+          [read = std::move(read)] { return bytes_of(read()); }};
+}
+
+std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const std::string& prefix = "") {
+  std::vector<TensorToWrite> tensors;
+  for (const TensorInformation& tensor : state.tensors()) {
+    if (!tensor.name.starts_with(prefix)) continue;
+    tensors.push_back(float32_of(tensor.name, tensor.shape, [&state, name = tensor.name] { return state.read(name); }));
+  }
+  return tensors;
+}
+
+/// Every tensor of a file under its own name, float32.
+void convert_as_is(const weights::WeightFile& file, const std::filesystem::path& output) {
+  std::vector<TensorToWrite> tensors;
+  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+    const TensorInformation& tensor = file.tensors()[i];
+    tensors.push_back(float32_of(tensor.name, tensor.shape, [&file, i] { return file.read(i); }));
+  }
+  std::map<std::string, std::string> metadata = file.metadata();
+  metadata["source"] = std::filesystem::path(file.name()).filename().string();
+  metadata["source_sha256"] = file.sha256();
+  weights::write_safetensors(output, metadata, tensors);
+}
+
+std::map<std::string, std::string> network_metadata(const ModelSource& source) {
+  std::map<std::string, std::string> metadata = source.state.metadata();
+  metadata["architecture"] = source.architecture.name;
+  metadata["preprocessing"] = preprocessing_to_json(source.information.preprocessing);
+  if (const auto* transformer = std::get_if<VisionTransformerDescription>(&source.architecture.description)) {
+    metadata["heads"] = std::to_string(transformer->heads);
+  }
+  if (!source.information.classes.empty()) metadata["classes"] = nlohmann::json(source.information.classes).dump();
+  return metadata;
+}
+
+/// AlexNet's features and the five 1×1 weights in one file.
+void convert_lpips(const std::filesystem::path& alexnet, const std::filesystem::path& heads,
+                   const std::filesystem::path& output) {
+  const auto alexnet_file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(alexnet));
+  const weights::StateDict features = weights::StateDict::from_file(alexnet_file);
+  const weights::WeightFile head_file = weights::WeightFile::open(heads);
+  std::vector<TensorToWrite> tensors = tensors_of(features, "features.");
+  if (tensors.size() != 10) {
+    throw Error(ErrorKind::input, fmt::format("{}: holds {} tensors `features.*`, AlexNet has 10", alexnet.string(),
+                                              tensors.size()));
+  }
+  constexpr std::array<std::int64_t, 5> channels{64, 192, 384, 256, 256};
+  for (std::size_t k = 0; k < channels.size(); ++k) {
+    const std::string name = fmt::format("lin{}.model.1.weight", k);
+    const std::ptrdiff_t index = head_file.find(name);
+    if (index < 0) throw Error(ErrorKind::input, fmt::format("{}: the tensor {} is missing", heads.string(), name));
+    const auto i = static_cast<std::size_t>(index);
+    if (head_file.tensors()[i].shape != std::vector<std::int64_t>{1, channels[k], 1, 1}) {
+      throw Error(ErrorKind::input, fmt::format("{}: the tensor {} must be [1, {}, 1, 1]", heads.string(), name,
+                                                channels[k]));
+    }
+    tensors.push_back(float32_of(name, head_file.tensors()[i].shape, [&head_file, i] { return head_file.read(i); }));
+  }
+  weights::write_safetensors(output,
+                             {{"architecture", "lpips-alexnet"},
+                              {"source", alexnet.filename().string()},
+                              {"source_sha256", alexnet_file->sha256()},
+                              {"heads_sha256", head_file.sha256()}},
+                             tensors);
+}
+
+std::string architecture_or_empty(const std::filesystem::path& path) {
+  try {
+    auto file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(path));
+    const std::optional<Architecture> architecture = recognise(weights::StateDict::from_file(std::move(file)));
+    return architecture ? architecture->name : "";
+  } catch (const Error&) {
+    // A well-formed file that is no network is listed all the same.
+    return "";
+  }
+}
+
+}  // namespace
+
+WeightSummary inspect_weights(const std::filesystem::path& path) {
+  const weights::WeightFile file = weights::WeightFile::open(path);
+  WeightSummary summary;
+  summary.format = file.format();
+  summary.sha256 = file.sha256();
+  summary.metadata = file.metadata();
+  for (const TensorInformation& tensor : file.tensors()) {
+    summary.tensors.push_back({tensor.name, weights::to_string(tensor.type), tensor.shape});
+  }
+  summary.architecture = architecture_or_empty(path);
+  return summary;
+}
+
+void convert_weights(const std::filesystem::path& input, const std::filesystem::path& output,
+                     const ConvertOptions& options) {
+  refuse_existing(output, options.overwrite);
+  if (!options.lpips_heads.empty()) {
+    convert_lpips(input, options.lpips_heads, output);
+    return;
+  }
+  if (options.as_is) {
+    convert_as_is(weights::WeightFile::open(input), output);
+    return;
+  }
+  ModelOptions model_options;
+  model_options.architecture = options.architecture;
+  model_options.preprocessing = options.preprocessing;
+  const ModelSource source = open_model_source(input.string(), model_options);
+  source.state.check(source.architecture.name, declare(source.architecture));
+  std::map<std::string, std::string> metadata = network_metadata(source);
+  metadata["source"] = input.filename().string();
+  metadata["source_sha256"] = source.information.sha256;
+  weights::write_safetensors(output, metadata, tensors_of(source.state));
+}
+
+void write_random_weights(const std::string& architecture, std::uint64_t seed, const std::filesystem::path& output,
+                          bool overwrite) {
+  refuse_existing(output, overwrite);
+  ModelOptions options;
+  options.rule_seed = seed;
+  const ModelSource source = open_model_source("rule:" + architecture, options);
+  std::map<std::string, std::string> metadata = network_metadata(source);
+  metadata["source"] = fmt::format("made from the weight rule, seed {}", seed);
+  weights::write_safetensors(output, metadata, tensors_of(source.state));
+}
+
+std::vector<std::string> known_architectures() { return architecture_names(); }
+
+std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::path& path) {
+  const weights::WeightFile file = weights::WeightFile::open(path);
+  std::map<std::string, FloatTensor> tensors;
+  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+    tensors[file.tensors()[i].name] = {file.tensors()[i].shape, file.read(i)};
+  }
+  return tensors;
+}
+
+void write_float_tensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+                         const std::vector<NamedFloatTensor>& tensors) {
+  std::vector<TensorToWrite> to_write;
+  for (const NamedFloatTensor& tensor : tensors) {
+    to_write.push_back(weights::float_tensor(tensor.name, tensor.shape, tensor.values));
+  }
+  weights::write_safetensors(path, metadata, to_write);
+}
+
+}  // namespace blindspot

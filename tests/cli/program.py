@@ -1,0 +1,108 @@
+"""Running the program under test and reading what it writes. Python's standard library and jsonschema only.
+
+BLINDSPOT_PROGRAM names the program, BLINDSPOT_SHARED the folder of reference material (it may be absent)."""
+import array
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = os.environ.get("BLINDSPOT_PROGRAM", "build/release/blindspot")
+SHARED = pathlib.Path(os.environ.get("BLINDSPOT_SHARED", "../shared"))
+SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "tools" / "schemas"
+
+
+def run(*arguments, timeout=120):
+    """Runs the program to its end; a crash is an ordinary result with a negative exit code."""
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=timeout)
+
+
+def has_shared():
+    """Says so once a test where the reference material is absent."""
+    if SHARED.is_dir():
+        return True
+    print("skipped: no ../shared", file=sys.stderr)
+    return False
+
+
+def read_safetensors(path):
+    """{name: (shape, array of float32)} of a file that holds nothing but float32."""
+    data = pathlib.Path(path).read_bytes()
+    (size,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        assert entry["dtype"] == "F32", entry
+        begin, end = entry["data_offsets"]
+        values = array.array("f")
+        values.frombytes(data[8 + size + begin:8 + size + end])
+        tensors[name] = (entry["shape"], values)
+    return tensors
+
+
+def write_safetensors(path, name, shape, values):
+    """One float32 tensor."""
+    body = array.array("f", values).tobytes()
+    header = json.dumps({name: {"dtype": "F32", "shape": shape, "data_offsets": [0, len(body)]}}).encode()
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(header)) + header + body)
+
+
+def validate(document, schema):
+    import jsonschema
+    text = json.loads((SCHEMAS / f"{schema}.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(text)
+    jsonschema.Draft202012Validator(text).validate(document)
+
+
+class ProgramTest(unittest.TestCase):
+    """A fresh folder for each test, and drawn pictures for all tests of a class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.class_folder = pathlib.Path(tempfile.mkdtemp(prefix="blindspot-cli-"))
+        cls.pictures = cls.class_folder / "pictures"
+        drawn = run("demo", "--images", cls.pictures, "--count", 20, "--seed", 7)
+        assert drawn.returncode == 0, drawn.stderr.decode()
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.class_folder)
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="blindspot-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def picture(self, number):
+        """The first picture of a class."""
+        (path,) = self.pictures.glob(f"{number}-*/0000.png")
+        return path
+
+    def succeed(self, *arguments, exit_code=0):
+        result = run(*arguments)
+        self.assertEqual(result.returncode, exit_code, result.stderr.decode())
+        return result
+
+    def document(self, schema, *arguments, exit_code=0):
+        """What a command prints with --json, validated, and nothing but that on stdout."""
+        document = json.loads(self.succeed(*arguments, "--json", "--quiet", exit_code=exit_code).stdout)
+        validate(document, schema)
+        return document
+
+    def assert_refused(self, result, exit_codes, *contained):
+        """One line on stderr, nothing on stdout, and an exit code that may be."""
+        message = result.stderr.decode()
+        self.assertIn(result.returncode, exit_codes, message)
+        self.assertEqual(result.stdout, b"")
+        self.assertEqual(message.count("\n"), 1, message)
+        self.assertTrue(message.endswith("\n"))
+        self.assertFalse([c for c in message[:-1] if ord(c) < 32 or 127 <= ord(c) < 160], repr(message))
+        for word in ("exception", "terminate", "assert", "backtrace"):
+            self.assertNotIn(word, message.lower())
+        for text in contained:
+            self.assertIn(text.lower(), message.lower())

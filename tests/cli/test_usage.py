@@ -1,0 +1,117 @@
+"""Wrong command lines, and help."""
+import json
+import os
+import pathlib
+import time
+import unittest
+
+from program import PROGRAM, SHARED, ProgramTest, has_shared, run
+
+COMMANDS = (["traverse"], ["grid"], ["classify"], ["gradient"], ["verify"], ["devices"], ["bench"], ["demo"],
+            ["weights"], ["weights", "inspect"], ["weights", "convert"], ["weights", "random"])
+
+
+class Usage(ProgramTest):
+    def test_help_of_each_command_has_an_example(self):
+        for command in [[], *COMMANDS]:
+            for option in ("--help", "-h"):
+                with self.subTest(command=command, option=option):
+                    text = self.succeed(*command, option).stdout.decode()
+                    self.assertIn("Example:\n  blindspot", text)
+
+    def test_version_names_the_libraries(self):
+        text = self.succeed("--version").stdout.decode()
+        self.assertRegex(text, r"^blindspot \d+\.\d+\.\d+: .*oneDNN")
+
+    def test_near_misses_are_named(self):
+        self.assert_refused(run("travers"), {2}, "travers", "`traverse`")
+        self.assert_refused(run("weights", "inspcet"), {2}, "`inspect`")
+        self.assert_refused(run("classify", "demo-resnet", "a.png", "--therads", "1"), {2}, "`--threads`")
+
+    def test_numbers_are_read_whole_or_not_at_all(self):
+        start = ("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1), "-o",
+                 self.folder / "out")
+        wrong = {
+            "--step-size": ("nan", "inf", "-inf", "1e99", "0.01x", "0", "-1", "", " 0.01", "0x1"),
+            "--delta": ("-0.1", "1.01", "nan"),
+            "--adversarial-step": ("-1", "inf"),
+            "--iterations": ("-1", "1.5", "1e3", "99999999999999999999"),
+            "--record-every": ("0", "-1"),
+            "--seed": ("-1", "18446744073709551616", "1.0"),
+            "--batch": ("-1", "x"),
+            "--threads": ("-1", "two"),
+            "--mean": ("1,2", "1,2,3,4", "1,2,nan", "a,b,c", "1,2,"),
+            "--std": ("0,1,1", "1,1,-1"),
+            "--input-size": ("0", "-3"),
+            "--resize": ("-1",),
+            "--crop": ("0",),
+            "--interpolation": ("nearest",),
+            "--preset": ("mine",),
+            "--mode": ("strict",),
+            "--device": ("gpu", "cuda:x", "cuda:"),
+            "--source-class": ("-1", "10", "cat"),
+        }
+        for option, values in wrong.items():
+            for value in values:
+                with self.subTest(option=option, value=value):
+                    self.assert_refused(run(*start, option, value), {2}, option)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_options_come_before_files(self):
+        self.assert_refused(run("classify", self.folder / "absent.pth", "absent.png", "--threads", "-1"), {2},
+                            "--threads")
+
+    def test_a_name_with_control_characters_stays_one_line(self):
+        self.assert_refused(run("classify", "demo-resnet", "a\nb\x1b[31m\u0085.png"), {3})
+
+    def test_the_end_of_the_disk_is_noticed(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        import subprocess
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([PROGRAM, "devices"], stdout=full, stderr=subprocess.PIPE)
+        self.assertEqual(result.returncode, 3)
+
+
+class BadCommandLines(ProgramTest):
+    def test_listed_cases(self):
+        if not has_shared():
+            return
+        listed = json.loads((SHARED / "fixtures" / "bad_cli.json").read_text())
+        for case in listed["cases"]:
+            with self.subTest(case=case["id"]):
+                self.check(listed, case)
+
+    def check(self, listed, case):
+        if case.get("requires") == "no-gpu" and pathlib.Path("/dev/nvidiactl").exists():
+            return
+        folder = self.folder / case["id"]
+        folder.mkdir()
+        places = {"{tmp}": str(folder), "{fixtures}": str(SHARED / "fixtures")}
+        for name in ("{resnet20}", "{cat}", "{dog}"):
+            places[name] = str(SHARED / pathlib.Path(listed["placeholders"][name]).relative_to("shared"))
+
+        def fill(text):
+            for name, value in places.items():
+                text = text.replace(name, value)
+            return text
+
+        setup = {pathlib.Path(fill(path)): text for path, text in case.get("setup", {}).items()}
+        for path, text in setup.items():
+            path.write_text(text)
+        if "sentinel" in case:
+            pathlib.Path(case["sentinel"]).unlink(missing_ok=True)
+        start = time.monotonic()
+        result = run(*map(fill, case["args"]))
+        self.assertLess(time.monotonic() - start, 5)
+        self.assert_refused(result, {case["exit"], *case.get("also_accept", [])},
+                            *map(fill, case["stderr_contains"]))
+        if "sentinel" in case:
+            self.assertFalse(pathlib.Path(case["sentinel"]).exists())
+        self.assertEqual(set(folder.iterdir()), set(setup))
+        for path, text in setup.items():
+            self.assertEqual(path.read_text(), text)
+
+
+if __name__ == "__main__":
+    unittest.main()

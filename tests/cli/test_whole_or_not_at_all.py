@@ -1,0 +1,103 @@
+"""Killed, interrupted and refused runs: what is left behind is a whole result or nothing."""
+import json
+import signal
+import subprocess
+import time
+import unittest
+
+from program import PROGRAM, ProgramTest, run, validate
+
+LONG = "100000000"
+
+
+class WholeOrNotAtAll(ProgramTest):
+    def start(self, *more, targets=(1,), iterations=LONG):
+        process = subprocess.Popen(
+            [PROGRAM, "traverse", "demo-resnet", "--source", self.picture(0), "--target",
+             *(self.picture(k) for k in targets), "-o", self.folder / "out", "--iterations", iterations,
+             "--record-every", "1000000", "--quiet", "--threads", "1", *more], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        # Also when a check fails in between: nothing would end a walk of this length.
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def wait_until(self, condition):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end, "waited in vain")
+            time.sleep(0.02)
+
+    def partial(self):
+        return list(self.folder.glob("out.partial-*"))
+
+    def test_a_killed_run_leaves_no_result(self):
+        process = self.start()
+        self.wait_until(self.partial)
+        time.sleep(0.3)
+        process.kill()
+        process.communicate()
+        self.assertFalse((self.folder / "out").exists())
+
+    def test_a_signal_before_the_first_pair_leaves_nothing(self):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(signal=number):
+                process = self.start("--json")
+                self.wait_until(self.partial)
+                time.sleep(0.3)
+                process.send_signal(number)
+                stdout, _ = process.communicate(timeout=20)
+                self.assertEqual((process.returncode, stdout), (code, b""))
+                self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_a_signal_saves_the_pairs_that_are_done(self):
+        # One walk at a time, 200 of them: some are done and some are not when the signal comes.
+        targets = [1 + k % 9 for k in range(200)]
+        process = self.start("--batch", "1", "--json", targets=targets, iterations="100")
+        self.wait_until(lambda: [f for p in self.partial() for f in p.glob("path-*.png")])
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, stderr.decode())
+        document = json.loads(stdout)
+        validate(document, "result")
+        self.assertTrue(document["interrupted"])
+        self.assertTrue(0 < len(document["pairs"]) < 200)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["out"])
+        self.assertEqual(json.loads((self.folder / "out" / "result.json").read_text()), document)
+        self.assertEqual(len(list((self.folder / "out").glob("final-*.png"))), len(document["pairs"]))
+        self.assertTrue(self.document("verify", "verify", self.folder / "out")["holds"])
+
+    def traverse(self, *more):
+        return run("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1), "-o",
+                   self.folder / "out", "--iterations", "3", "--quiet", *more)
+
+    def test_results_are_replaced_only_when_asked(self):
+        out = self.folder / "out"
+        self.assertEqual(self.traverse().returncode, 0)
+        before = (out / "result.json").read_bytes()
+        self.assert_refused(self.traverse("--seed", "5"), {2}, "out", "--overwrite")
+        self.assertEqual((out / "result.json").read_bytes(), before)
+        self.assertEqual(self.traverse("--seed", "5", "--overwrite").returncode, 0)
+        self.assertEqual(json.loads((out / "result.json").read_text())["parameters"]["seed"], 5)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["out"])
+
+    def test_what_is_not_a_result_is_never_removed(self):
+        out = self.folder / "out"
+        out.mkdir()
+        (out / "thesis.txt").write_text("years")
+        self.assert_refused(self.traverse("--overwrite"), {2, 3}, "thesis.txt")
+        self.assertEqual([path.name for path in out.iterdir()], ["thesis.txt"])
+
+    def test_an_empty_folder_may_be_filled_and_missing_ones_are_made(self):
+        (self.folder / "out").mkdir()
+        self.assertEqual(self.traverse().returncode, 0)
+        deep = self.folder / "a" / "b" / "out"
+        command = ("traverse", "demo-resnet", "--source", self.picture(0), "--target")
+        self.assert_refused(run(*command, self.folder / "absent.png", "-o", deep), {3}, "absent.png")
+        self.assertFalse((self.folder / "a").exists())
+        self.assertEqual(run(*command, self.picture(1), "-o", deep, "--iterations", "1").returncode, 0)
+        self.assertTrue((deep / "result.json").is_file())
+
+
+if __name__ == "__main__":
+    unittest.main()

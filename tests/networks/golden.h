@@ -1,0 +1,62 @@
+// A golden file of ../shared/goldens in float64, and the comparisons that its README asks for. Uses
+// weights/weight_file.h and doctest.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/networks/network_run.h"
+#include "weights/weight_file.h"
+
+namespace blindspot::tests {
+
+class GoldenFile {
+ public:
+  explicit GoldenFile(const std::filesystem::path& path) : file_(weights::WeightFile::open(path)) {}
+
+  bool has(const std::string& tensor) const { return file_.find(tensor) >= 0; }
+  /// A tensor of any of the types F64, F32, I64, U8 as doubles, one row for each entry of the first dimension.
+  std::vector<std::vector<double>> rows(const std::string& tensor) const;
+  /// The same, flat.
+  std::vector<double> flat(const std::string& tensor) const;
+  const std::string& metadata(const std::string& key) const { return file_.metadata().at(key); }
+  /// Layer names, in the order of computation.
+  std::vector<std::string> checkpoints() const;
+  /// mean or std.
+  std::array<float, 3> three(const std::string& key) const;
+
+ private:
+  weights::WeightFile file_;
+};
+
+/// What a precision may be off by (README, section 5).
+struct GoldenTolerance {
+  double logits = 0, cross_entropy = 0, forward = 0, backward = 0;
+  double gradient_l2 = 0, gradient_max = 0, gradient_median = 0;
+};
+constexpr GoldenTolerance kSmoothFp32{1e-5, 1e-5, 2e-5, 1e-3, 3e-5, 3e-5, 3e-5};
+constexpr GoldenTolerance kReluFp32{1e-5, 1e-5, 2e-5, 5e-2, 2e-2, 3e-2, 1e-3};
+constexpr GoldenTolerance kSmoothBf16{2.2e-2, 1, 0, 0, 7e-2, 7e-2, 4e-2};
+constexpr GoldenTolerance kReluBf16{7e-3, 1, 0, 0, 0.35, 0.4, 0.2};
+
+/// (i·104729 + 17) mod n.
+std::vector<std::size_t> sample_positions(std::size_t count, std::size_t size);
+
+/// max|Δ| / max|logit| and max|Δ ce|; `prefix` "" or "ten.".
+void check_logits(const GoldenFile& golden, const std::string& prefix, const NetworkRun& run,
+                  const GoldenTolerance& tolerance);
+/// gradient.samples and gradient.stats.
+void check_gradients(const GoldenFile& golden, const NetworkRun& run, const GoldenTolerance& tolerance);
+
+/// How a layer's golden is to be read where a ReLU is fused into it.
+enum class Gating : std::uint8_t {
+  none,
+  ends_in_relu,      ///< the gradient is taken before the ReLU: compared where the layer's output is positive
+  seen_behind_relu,  ///< the golden is from before the ReLU: compared where it is positive, zero elsewhere
+};
+/// Mean, standard deviation and 16 samples of `values` against forward.`layer` or backward.`layer`.
+void check_layer(const GoldenFile& golden, const std::string& pass, const std::string& layer, const LayerValues& values,
+                 double tolerance, Gating gating = Gating::none);
+
+}  // namespace blindspot::tests

@@ -1,0 +1,145 @@
+// Rows of the operation test for the loss and the walk's update. Uses operation_case.h and references.h.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/operations/references.h"
+
+namespace blindspot::tests {
+namespace {
+
+Field given(const Shape& shape, std::uint64_t seed, double low = -1, double high = 1) {
+  return {Kind::float32, shape, true, random_values(shape, seed, low, high)};
+}
+
+Field result(const Shape& shape, Kind kind = Kind::float32) {
+  return {kind, shape, true, {}};
+}
+
+/// `lead`: how far the own class stands above random logits.
+void add_loss(std::vector<OperationCase>& cases, std::int64_t batch, std::int64_t count, double lead) {
+  const Shape logits = {batch, count};
+  Field scores = given(logits, 111, -3, 3);
+  Values classes;
+  for (std::int64_t n = 0; n < batch; ++n) {
+    classes.push_back(static_cast<double>((n * 5 + 2) % count));
+    double& own = scores.values[static_cast<std::size_t>(n * count) + static_cast<std::size_t>(classes.back())];
+    own = static_cast<double>(static_cast<float>(own + lead));
+  }
+  cases.push_back({fmt::format("cross_entropy_seed {} lead {}", logits.text(), lead),
+                   {scores, {Kind::int32, {batch}, true, classes}},
+                   {result({batch}), result(logits), result({batch})},
+                   [](Call& call) {
+                     call.device.probability(call.in[0], call.in[1], call.out[0]);
+                     call.device.cross_entropy_seed(call.in[0], call.in[1], call.out[1], call.out[2]);
+                   },
+                   [](const auto& in) {
+                     const reference::Seed seed = reference::cross_entropy_seed(in[0], in[1]);
+                     return std::vector<Values>{reference::probability(in[0], in[1]), seed.seed, seed.inverse_scale};
+                   }});
+}
+
+/// Dot products of one image.
+struct Products {
+  double with_direction = 0, with_itself = 0;
+};
+
+Products products(const std::vector<Values>& in, std::size_t image, std::size_t count) {
+  Products sums;
+  for (std::size_t i = image * count; i < (image + 1) * count; ++i) {
+    sums.with_direction += in[0][i] * (in[2][i] - in[1][i]);
+    sums.with_itself += in[0][i] * in[0][i];
+  }
+  return sums;
+}
+
+void add_step(std::vector<OperationCase>& cases, const Shape& images, bool adversarial, double magnitude) {
+  const Shape numbers = {images[0]};
+  const auto count = static_cast<std::size_t>(images.count() / images[0]);
+  const StepDescription description = {.step_size = 0.05F, .adversarial = adversarial, .adversarial_step = 0.004F};
+  cases.push_back({fmt::format("step {} adversarial {} gradient {}", images.text(), adversarial, magnitude),
+                   {given(images, 121, -magnitude, magnitude), given(images, 122, 0, 1), given(images, 123, 0, 1),
+                    given(images, 124, -0.004, 0.004), given(numbers, 125, 0.1, 2)},
+                   {result(numbers), result(images), result(images)},
+                   [description](Call& call) {
+                     Device& device = call.device;
+                     device.projection(call.in[0], call.in[1], call.in[2], false, call.out[0]);
+                     device.copy(call.in[3], call.out[1]);
+                     device.step(description, call.in[0], call.in[4], call.out[0], call.in[2], call.in[1], call.out[1],
+                                 call.out[2]);
+                   },
+                   [=](const auto& in) {
+                     std::vector<Values> out = {Values(in[4].size()), in[3], Values(in[0].size())};
+                     for (std::size_t image = 0; image < in[4].size(); ++image) {
+                       const Products sums = products(in, image, count);
+                       const double coefficient = sums.with_itself == 0 ? 0 : sums.with_direction / sums.with_itself;
+                       out[0][image] = coefficient;
+                       for (std::size_t i = image * count; i < (image + 1) * count; ++i) {
+                         const double limit = static_cast<double>(description.adversarial_step);
+                         if (adversarial) {
+                           out[1][i] = std::clamp(in[3][i] + limit / 2 * in[4][image] * in[0][i], -limit, limit);
+                         }
+                         const double direction = in[2][i] - in[1][i] - coefficient * in[0][i];
+                         const double moved = in[1][i] + static_cast<double>(description.step_size) * direction -
+                                              (adversarial ? out[1][i] : 0);
+                         out[2][i] = std::clamp(moved, 0.0, 1.0);
+                       }
+                     }
+                     return out;
+                   }});
+}
+
+void add_select(std::vector<OperationCase>& cases, const Shape& shape, Kind kind) {
+  const Shape numbers = {shape[0]};
+  const auto count = static_cast<std::size_t>(shape.count() / shape[0]);
+  cases.push_back(
+      {fmt::format("accept and select {} {}", shape.text(), kind == Kind::float32 ? "float32" : "activation"),
+       {given(numbers, 131, 0.5, 1),
+        given(numbers, 132, 0.3, 0.8),
+        {kind, shape, true, random_values(shape, 133)},
+        {kind, shape, true, random_values(shape, 134)}},
+       {result(numbers, Kind::uint8), result(shape, kind), result(shape, kind)},
+       [](Call& call) {
+         call.device.accept(call.in[0], call.in[1], 0.25F, call.out[0]);
+         for (std::size_t poison : {0, 1}) {
+           call.device.copy(call.in[3], call.out[1 + poison]);
+           call.device.select(call.out[0], call.in[2], poison == 1, call.out[1 + poison]);
+         }
+       },
+       [count](const auto& in) {
+         std::vector<Values> out = {Values(in[0].size()), in[3], in[3]};
+         for (std::size_t image = 0; image < in[0].size(); ++image) {
+           if (!(in[0][image] - in[1][image] < 0.25)) continue;
+           out[0][image] = 1;
+           for (std::size_t i = image * count; i < (image + 1) * count; ++i) out[1][i] = out[2][i] = in[2][i];
+         }
+         return out;
+       }});
+}
+
+}  // namespace
+
+std::vector<OperationCase> walk_cases() {
+  std::vector<OperationCase> cases;
+  for (const double lead : {-20.0, 0.0, 3.0, 22.0, 80.0}) {
+    add_loss(cases, 1, 3, lead);
+    add_loss(cases, 7, 10, lead);
+    add_loss(cases, 2, 1000, lead);
+  }
+  for (const bool adversarial : {false, true}) {
+    add_step(cases, {1, 3, 1, 1}, adversarial, 1);
+    add_step(cases, {7, 3, 5, 7}, adversarial, 0.5);
+    add_step(cases, {2, 3, 90, 91}, adversarial, 2);
+    add_step(cases, {2, 3, 8, 8}, adversarial, 1e-22);
+    add_step(cases, {2, 3, 4, 4}, adversarial, 0);
+  }
+  for (const Kind kind : {Kind::float32, Kind::activation}) {
+    add_select(cases, {1, 1}, kind);
+    add_select(cases, {7, 3, 5, 6}, kind);
+    add_select(cases, {5, 3, 90, 91}, kind);
+  }
+  return cases;
+}
+
+}  // namespace blindspot::tests

@@ -1,0 +1,158 @@
+// The operation test: every row of operation_case.h on every device and precision, against its reference in double, and
+// with the images of its batch in other slots. A second device is one more row of `devices`. Edge cases follow the
+// table.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "engine/cpu/cpu_device.h"
+#include "tests/operations/operation_case.h"
+
+namespace blindspot::tests {
+namespace {
+
+/// Largest difference allowed, relative to the largest expected magnitude of an output. float32: a few hundred sums of
+/// products, each rounded to 2⁻²⁴. bfloat16: what is stored in between and at the end is rounded to 2⁻⁹.
+double tolerance(Precision precision) {
+  return precision == Precision::fp32 ? 2e-6 : 8e-3;
+}
+
+struct DeviceRow {
+  std::string name;
+  Precision precision;
+  std::function<std::unique_ptr<Device>()> make;  ///< null where this machine lacks it
+};
+
+std::unique_ptr<Device> cpu_device(Precision precision, int threads) {
+  if (precision == Precision::bf16 && !cpu::supports_bf16()) return nullptr;
+  return cpu::make_device({.precision = precision, .threads = threads});
+}
+
+std::vector<DeviceRow> devices() {
+  return {{"cpu fp32", Precision::fp32, [] { return cpu_device(Precision::fp32, 2); }},
+          {"cpu bf16", Precision::bf16, [] { return cpu_device(Precision::bf16, 2); }}};
+}
+
+std::vector<OperationCase> all_cases() {
+  std::vector<OperationCase> cases;
+  for (auto* list : {plain_cases, transformer_cases, convolution_cases, walk_cases}) {
+    for (OperationCase& operation : list()) cases.push_back(std::move(operation));
+  }
+  return cases;
+}
+
+/// Calls body(device, row) for every device there is.
+template <typename Body>
+void on_every_device(const Body& body) {
+  for (const DeviceRow& row : devices()) {
+    const std::unique_ptr<Device> device = row.make();
+    if (device == nullptr) {
+      MESSAGE("skipped: no ", row.name, " on this machine");
+      continue;
+    }
+    body(*device, row);
+  }
+}
+
+bool same_bits(const Values& left, const Values& right) {
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
+}
+
+/// Images moved one slot on.
+Values rotated(const Values& values, std::int64_t images) {
+  Values moved = values;
+  std::rotate(moved.begin(),
+              moved.begin() + static_cast<std::ptrdiff_t>(moved.size() / static_cast<std::size_t>(images)),
+              moved.end());
+  return moved;
+}
+
+/// Image 0 as it is, all others zero.
+Values alone(const Values& values, std::int64_t images) {
+  Values kept(values.size());
+  std::copy_n(values.begin(), values.size() / static_cast<std::size_t>(images), kept.begin());
+  return kept;
+}
+
+template <typename Change>
+std::vector<Values> changed(const std::vector<Field>& fields, const std::vector<Values>& values, const Change& change) {
+  std::vector<Values> result;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    result.push_back(fields[i].per_image ? change(values[i], fields[i].shape[0]) : values[i]);
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("operations agree with their references in double") {
+  const std::vector<OperationCase> cases = all_cases();
+  on_every_device([&](Device& device, const DeviceRow& row) {
+    double worst = 0;
+    for (const OperationCase& operation : cases) {
+      const std::vector<Values> inputs = rounded_inputs(operation, device);
+      const std::vector<Values> got = run_case(operation, inputs, device);
+      const std::vector<Values> expected = operation.reference(inputs);
+      REQUIRE_MESSAGE(got.size() == expected.size(), operation.name);
+      for (std::size_t k = 0; k < got.size(); ++k) {
+        REQUIRE_MESSAGE(got[k].size() == expected[k].size(), operation.name);
+        double largest = 0, difference = 0;
+        for (const double value : expected[k]) largest = std::max(largest, std::abs(value));
+        for (std::size_t i = 0; i < got[k].size(); ++i) {
+          const double apart = std::abs(got[k][i] - expected[k][i]);
+          difference = std::isnan(apart) ? std::numeric_limits<double>::infinity() : std::max(difference, apart);
+        }
+        const double relative = difference == 0 ? 0 : difference / std::max(largest, 1e-300);
+        worst = std::max(worst, relative);
+        CHECK_MESSAGE(relative <= tolerance(row.precision), row.name, ": ", operation.name, ", output ", k, ": off by ",
+                      difference, " where values reach ", largest);
+      }
+    }
+    MESSAGE(row.name, ": ", cases.size(), " cases, worst relative difference ", worst);
+  });
+}
+
+TEST_CASE("an image's results have the same bits in every slot, in any company, and again") {
+  const std::vector<OperationCase> cases = all_cases();
+  on_every_device([&](Device& device, const DeviceRow& row) {
+    for (const OperationCase& operation : cases) {
+      const std::vector<Values> inputs = rounded_inputs(operation, device);
+      const std::vector<Values> first = run_case(operation, inputs, device);
+      const std::vector<Values> again = run_case(operation, inputs, device);
+      const std::vector<Values> moved = run_case(operation, changed(operation.inputs, inputs, rotated), device);
+      const std::vector<Values> expected = changed(operation.outputs, first, rotated);
+      const std::vector<Values> single = run_case(operation, changed(operation.inputs, inputs, alone), device);
+      for (std::size_t k = 0; k < first.size(); ++k) {
+        const std::int64_t images = operation.outputs[k].shape[0];
+        CHECK_MESSAGE(same_bits(first[k], again[k]), row.name, ": ", operation.name, ", output ", k, ": again");
+        CHECK_MESSAGE(same_bits(moved[k], expected[k]), row.name, ": ", operation.name, ", output ", k, ": slots");
+        CHECK_MESSAGE(same_bits(alone(single[k], images), alone(first[k], images)), row.name, ": ", operation.name,
+                      ", output ", k, ": alone");
+      }
+    }
+  });
+}
+
+TEST_CASE("plain operations give the same bits on any number of threads") {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    const std::unique_ptr<Device> one = cpu_device(precision, 1);
+    const std::unique_ptr<Device> three = cpu_device(precision, 3);
+    if (one == nullptr) continue;
+    for (auto* list : {plain_cases, walk_cases}) {
+      for (const OperationCase& operation : list()) {
+        const std::vector<Values> inputs = rounded_inputs(operation, *one);
+        const std::vector<Values> left = run_case(operation, inputs, *one);
+        const std::vector<Values> right = run_case(operation, inputs, *three);
+        for (std::size_t k = 0; k < left.size(); ++k) CHECK_MESSAGE(same_bits(left[k], right[k]), operation.name);
+      }
+    }
+  }
+}
+
+}  // namespace blindspot::tests

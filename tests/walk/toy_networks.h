@@ -1,0 +1,130 @@
+// Small networks whose logits and gradients are worked out on the host in double: what a walk does can then be followed
+// by hand. Uses network.h and Philox for their weights.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/levelset/philox.h"
+#include "engine/networks/network.h"
+
+namespace blindspot::tests {
+
+/// logits[k] = bias[k] + w_k·x + ½·curvature·(q_k·x)², n values of x. Zero weights make it constant. A NaN in x makes
+/// every logit NaN.
+struct ToyModel {
+  std::int64_t values = 0, classes = 0;
+  double curvature = 0;
+  std::vector<double> weight, bend, bias;  // [classes, values] twice, [classes]
+
+  static ToyModel random(std::int64_t values, std::int64_t classes, double gain, double curvature) {
+    ToyModel model = constant(values, classes);
+    model.curvature = curvature;
+    std::vector<float> numbers(model.weight.size() * 2);
+    levelset::gaussian({11, 22, 0, levelset::RandomUse::simplex_points}, numbers);
+    for (std::size_t i = 0; i < model.weight.size(); ++i) {
+      model.weight[i] = gain * static_cast<double>(numbers[i]);
+      model.bend[i] = gain * static_cast<double>(numbers[model.weight.size() + i]);
+    }
+    return model;
+  }
+
+  static ToyModel constant(std::int64_t values, std::int64_t classes) {
+    const auto count = static_cast<std::size_t>(values * classes);
+    ToyModel model;
+    model.values = values;
+    model.classes = classes;
+    model.weight.assign(count, 0.0);
+    model.bend.assign(count, 0.0);
+    model.bias.assign(static_cast<std::size_t>(classes), 0.0);
+    return model;
+  }
+
+  double bent(std::size_t k, const auto& x) const {
+    const auto n = static_cast<std::size_t>(values);
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += bend[k * n + i] * static_cast<double>(x[i]);
+    return sum;
+  }
+
+  std::vector<double> logits(const auto& x) const {
+    const auto n = static_cast<std::size_t>(values);
+    std::vector<double> result = bias;
+    for (std::size_t k = 0; k < result.size(); ++k) {
+      for (std::size_t i = 0; i < n; ++i) result[k] += weight[k * n + i] * static_cast<double>(x[i]);
+      const double q = bent(k, x);
+      result[k] += 0.5 * curvature * q * q;
+    }
+    return result;
+  }
+
+  std::vector<double> gradient(const auto& x, const auto& dlogits) const {
+    const auto n = static_cast<std::size_t>(values);
+    std::vector<double> result(n, 0.0);
+    for (std::size_t k = 0; k < bias.size(); ++k) {
+      const double q = bent(k, x);
+      for (std::size_t i = 0; i < n; ++i) {
+        result[i] += static_cast<double>(dlogits[k]) * (weight[k * n + i] + curvature * q * bend[k * n + i]);
+      }
+    }
+    return result;
+  }
+};
+
+/// A ToyModel as a Network: images come down from the device, logits go up, rounded once to float32.
+class ToyNetwork final : public Network {
+ public:
+  ToyNetwork(const ToyModel& model, Device& device, std::int64_t batch, std::int64_t height, std::int64_t width)
+      : model_(model), device_(device), batch_(batch), height_(height), width_(width) {
+    images_.resize(static_cast<std::size_t>(batch * model.values));
+  }
+
+  std::int64_t batch() const override { return batch_; }
+  std::int64_t height() const override { return height_; }
+  std::int64_t width() const override { return width_; }
+  std::int64_t classes() const override { return model_.classes; }
+
+  Array forward(const Array& images) override {
+    ++forwards;
+    Array logits = device_.array(Type::float32, {batch_, model_.classes});
+    device_.download(images, images_);
+    std::vector<float> values;
+    for (std::size_t n = 0; n < static_cast<std::size_t>(batch_); ++n) {
+      for (const double logit : model_.logits(image(n))) values.push_back(static_cast<float>(logit));
+    }
+    device_.upload(values, logits);
+    return logits;
+  }
+
+  void input_gradient(const Array& dlogits, Array& dimages) override {
+    ++gradients;
+    std::vector<float> seed(static_cast<std::size_t>(batch_ * model_.classes));
+    device_.download(dlogits, seed);
+    std::vector<float> values;
+    const auto classes = static_cast<std::size_t>(model_.classes);
+    for (std::size_t n = 0; n < static_cast<std::size_t>(batch_); ++n) {
+      const auto one = std::span<const float>(seed).subspan(n * classes, classes);
+      for (const double value : model_.gradient(image(n), one)) values.push_back(static_cast<float>(value));
+    }
+    device_.upload(values, dimages);
+  }
+
+  void forget() override { ++forgotten; }
+
+  int forwards = 0, gradients = 0, forgotten = 0;
+
+ private:
+  std::span<const float> image(std::size_t n) const {
+    const auto values = static_cast<std::size_t>(model_.values);
+    return std::span<const float>(images_).subspan(n * values, values);
+  }
+
+  const ToyModel& model_;
+  Device& device_;
+  std::int64_t batch_, height_, width_;
+  std::vector<float> images_;
+};
+
+}  // namespace blindspot::tests

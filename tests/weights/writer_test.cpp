@@ -1,0 +1,62 @@
+// The safetensors writer: what it writes reads back, and a failure leaves nothing behind.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+#include "weight_fixtures.h"
+#include "weights/safetensors_writer.h"
+
+namespace blindspot::tests {
+namespace {
+
+using weights::TensorToWrite;
+using weights::WeightFile;
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder()
+      : path_(std::filesystem::temp_directory_path() / ("blindspot-writer-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(path_);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+TEST_CASE("what is written reads back") {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "out.safetensors";
+  const std::vector<float> values = {1, -2, 3.5F, 0, 1e-40F, 7};
+  const std::vector<std::byte> labels(5, std::byte{9});
+  weights::write_safetensors(path, {{"classes", "[\"a\", \"é\"]"}},
+                             {weights::float_tensor("w", {2, 3}, values),
+                              {{"labels", {5}, weights::ElementType::u8}, [&] { return labels; }},
+                              weights::float_tensor("empty", {0, 4}, {})});
+  const auto file = WeightFile::open(path);
+  CHECK(file.metadata().at("classes") == "[\"a\", \"é\"]");
+  REQUIRE(file.tensors().size() == 3);
+  CHECK(file.read(static_cast<std::size_t>(file.find("w"))) == values);
+  CHECK(file.read_raw(static_cast<std::size_t>(file.find("labels"))) == labels);
+  CHECK(file.tensors()[static_cast<std::size_t>(file.find("w"))].shape == std::vector<std::int64_t>{2, 3});
+}
+
+TEST_CASE("a failure leaves what was there") {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "out.safetensors";
+  const std::vector<float> values = {1};
+  weights::write_safetensors(path, {}, {weights::float_tensor("old", {1}, values)});
+  const TensorToWrite failing = {{"new", {1}}, []() -> std::vector<std::byte> { throw std::runtime_error("no"); }};
+  CHECK_THROWS_AS(weights::write_safetensors(path, {}, {failing}), std::runtime_error);
+  CHECK(WeightFile::open(path).find("old") == 0);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+  const auto missing = folder.path() / "missing" / "out.safetensors";
+  CHECK(refusal([&] { weights::write_safetensors(missing, {}, {}); }).starts_with(missing.string() + ": "));
+}
+
+}  // namespace
+}  // namespace blindspot::tests

@@ -1,0 +1,124 @@
+// The program `blindspot`: finds the command, and turns what goes wrong into one line on stderr and an exit code. Uses
+// commands.h and the public interface.
+#include <fmt/format.h>
+
+#include <array>
+#include <filesystem>
+#include <iostream>
+#include <new>
+#include <span>
+
+#include "blindspot/model.h"
+#include "tools/commands.h"
+#include "tools/near_miss.h"
+
+namespace blindspot::tools {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  int (*run)(const Arguments&);
+};
+
+constexpr std::array<Command, 9> commands{{
+    {"traverse", "walk from every source towards every target", run_traverse},
+    {"grid", "walk between every two of some images; one picture of all", run_grid},
+    {"classify", "logits and probabilities of images", run_classify},
+    {"gradient", "gradient of the cross entropy with respect to an image", run_gradient},
+    {"verify", "recompute what a result claims", run_verify},
+    {"weights", "inspect, convert or make weight files", run_weights},
+    {"devices", "what there is to run on", run_devices},
+    {"bench", "measure the walk on this machine", run_bench},
+    {"demo", "a demonstration with a built-in network", run_demo},
+}};
+
+void print_help() {
+  std::cout
+      << "blindspot explores the blind spots of vision networks: from an image towards another, without the network "
+         "losing its confidence.\n\nUsage: blindspot COMMAND [OPTION...]\n\nCommands:\n";
+  for (const Command& command : commands) std::cout << fmt::format("  {:<10} {}\n", command.name, command.summary);
+  std::cout
+      << "\nOptions:\n  -h, --help  this text; behind a command, that command's\n"
+         "  --version   version, libraries and instruction set\n\n"
+         "Example:\n  blindspot demo -o found\n"
+         "  blindspot traverse resnet50.safetensors --source dog.jpg --target cat.jpg -o out\n\n"
+         "Exit codes: 0 done, 1 a fault of the program, 2 wrong usage, 3 bad input or output, 4 device or memory,\n"
+         "5 done but something was left out, 130 and 143 stopped by a signal.\n";
+}
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.emplace_back(command.name);
+  return names;
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+int dispatch(const Arguments& arguments) {
+  if (arguments.empty()) {
+    throw Error(ErrorKind::usage, fmt::format("usage: blindspot COMMAND [OPTION...], with one of {}; --help says more",
+                                              list_of(command_names())));
+  }
+  const std::string& first = arguments.front();
+  if (first == "-h" || first == "--help") {
+    print_help();
+    return 0;
+  }
+  if (first == "--version") {
+    std::cout << version_details() << '\n';
+    return 0;
+  }
+  for (const Command& command : commands) {
+    if (first == command.name) return command.run({arguments.begin() + 1, arguments.end()});
+  }
+  const char* what = first.starts_with("-") ? "option before the command" : "command";
+  throw Error(ErrorKind::usage,
+              fmt::format("no {} {}{} (see blindspot --help)", what, first, near_miss(first, command_names())));
+}
+
+/// Control characters, which a file's name may hold, would break the one line or the terminal.
+std::string printable(const std::string& text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F are controls too; in UTF-8 they start with 0xC2.
+    const bool second_half = byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (second_half) ++i;
+    result += byte < 0x20 || byte == 0x7F || second_half ? '?' : text[i];
+  }
+  return result;
+}
+
+int report(const std::string& message, int exit_code) {
+  std::cerr << "blindspot: " << printable(message) << std::endl;
+  return exit_code;
+}
+
+int run(const Arguments& arguments) {
+  try {
+    const int exit_code = dispatch(arguments);
+    std::cout.flush();
+    return std::cout ? exit_code : report("stdout: cannot be written", 3);
+  } catch (const Error& error) {
+    return report(error.what(), static_cast<int>(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return report("out of memory; a smaller --batch takes less", 4);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(fmt::format("{}: {}", error.path1().string(), error.code().message()), 3);
+  } catch (const std::exception& error) {
+    return report(fmt::format("a fault of blindspot itself, please report it: {}", error.what()), 1);
+  }
+}
+
+}  // namespace
+}  // namespace blindspot::tools
+
+int main(int count, char** words) {
+  const std::span<char*> all(words, static_cast<std::size_t>(count));
+  return blindspot::tools::run({all.begin() + (count > 0 ? 1 : 0), all.end()});
+}

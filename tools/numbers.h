@@ -1,0 +1,22 @@
+// Strict reading of numbers that stand in options: the whole text or nothing. Uses the public error type only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace blindspot::tools {
+
+// Each throws Error(usage) that names `option`, what was given and what it must be.
+
+/// A whole number in [smallest, largest].
+std::int64_t read_count(const std::string& option, const std::string& text, std::int64_t smallest,
+                        std::int64_t largest);
+/// An unsigned 64-bit number.
+std::uint64_t read_seed(const std::string& option, const std::string& text);
+/// A finite float32; ranges are checked by whoever knows them.
+float read_number(const std::string& option, const std::string& text);
+/// "R,G,B": three finite numbers.
+std::array<float, 3> read_channels(const std::string& option, const std::string& text);
+
+}  // namespace blindspot::tools

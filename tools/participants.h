@@ -1,0 +1,30 @@
+// The images that a walk starts from and goes to, with what the network makes of them. Uses the public headers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "blindspot/model.h"
+
+namespace blindspot::tools {
+
+struct Participant {
+  std::string path;  ///< as given; `path[n]` for image n of a tensor file
+  Image image;
+  std::int32_t predicted = 0;  ///< the network's own class
+  float probability = 0;       ///< of that class, fp32
+};
+
+/// All images of these files. Throws Error(input) naming the file.
+std::vector<NamedImage> load_all(const std::vector<std::string>& paths, const Preprocessing& preprocessing);
+/// Classifies them.
+std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> images);
+
+/// Index of the largest; the first of equals.
+std::int32_t largest_index(const std::vector<float>& logits);
+std::vector<const Image*> pointers_to(const std::vector<NamedImage>& images);
+
+/// Says on stderr what preprocessing is used where nothing but the family's default told it.
+void say_what_is_assumed(const Model& model, bool quiet);
+
+}  // namespace blindspot::tools

@@ -1,0 +1,174 @@
+// Implementation of recorded_result.h.
+#include "tools/recorded_result.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "blindspot/weights.h"
+#include "tools/json_output.h"
+
+namespace blindspot::tools {
+
+namespace {
+
+/// A document or a part of it, with the names that messages need.
+class Node {
+ public:
+  Node(const Json& value, std::string file, std::string where)
+      : value_(value), file_(std::move(file)), where_(std::move(where)) {}
+
+  Node at(const std::string& key) const {
+    const std::string where = where_.empty() ? key : where_ + "." + key;
+    if (!value_.is_object() || !value_.contains(key)) refuse(where, "is missing");
+    return {value_[key], file_, where};
+  }
+
+  std::vector<Node> elements() const {
+    if (!value_.is_array()) refuse(where_, "is not a list");
+    std::vector<Node> nodes;
+    for (std::size_t i = 0; i < value_.size(); ++i)
+      nodes.emplace_back(value_[i], file_, fmt::format("{}[{}]", where_, i));
+    return nodes;
+  }
+
+  std::string text() const {
+    if (!value_.is_string()) refuse(where_, "is not a text");
+    return value_.get<std::string>();
+  }
+
+  double number() const {
+    if (!value_.is_number()) refuse(where_, "is not a number");
+    return value_.get<double>();
+  }
+
+  int whole(std::int64_t smallest, std::int64_t largest) const {
+    if (!value_.is_number_integer()) refuse(where_, "is not a whole number");
+    const auto number = value_.get<std::int64_t>();
+    if (number < smallest || number > largest) refuse(where_, fmt::format("is not from {} to {}", smallest, largest));
+    return static_cast<int>(number);
+  }
+
+  bool flag() const {
+    if (!value_.is_boolean()) refuse(where_, "is neither true nor false");
+    return value_.get<bool>();
+  }
+
+  [[noreturn]] void refuse(const std::string& where, const std::string& what) const {
+    throw Error(ErrorKind::input, fmt::format("{}: `{}` {}", file_, where, what));
+  }
+
+ private:
+  const Json& value_;
+  std::string file_, where_;
+};
+
+Json parse_file(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream)
+    throw Error(ErrorKind::input, fmt::format("{}: cannot be read; is this the folder of a result?", path.string()));
+  Json document = Json::parse(stream, nullptr, false);
+  if (document.is_discarded()) throw Error(ErrorKind::input, fmt::format("{}: is not JSON", path.string()));
+  return document;
+}
+
+std::array<float, 3> channels_of(const Node& node) {
+  const std::vector<Node> elements = node.elements();
+  if (elements.size() != 3) throw Error(ErrorKind::input, "result.json: mean and std have three numbers each");
+  return {static_cast<float>(elements[0].number()), static_cast<float>(elements[1].number()),
+          static_cast<float>(elements[2].number())};
+}
+
+PreprocessingOptions preprocessing_of(const Node& node) {
+  constexpr std::int64_t largest_side = 65535;
+  PreprocessingOptions options;
+  options.input_size = node.at("input_size").whole(1, largest_side);
+  options.resize = node.at("resize").whole(0, largest_side);
+  options.crop = node.at("crop").whole(1, largest_side);
+  options.interpolation =
+      node.at("interpolation").text() == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+  options.mean = channels_of(node.at("mean"));
+  options.deviation = channels_of(node.at("std"));
+  return options;
+}
+
+RecordedPair pair_of(const Node& node) {
+  constexpr std::int64_t largest_class = 1'000'000'000;
+  const Node source = node.at("source");
+  const Node target = node.at("target");
+  const Node end = node.at("final");
+  RecordedPair pair;
+  pair.source_path = source.at("path").text();
+  pair.target_path = target.at("path").text();
+  pair.source_class = source.at("class").whole(0, largest_class);
+  pair.target_class = target.at("class").whole(0, largest_class);
+  pair.source_probability = source.at("probability").number();
+  pair.target_probability = target.at("probability").number();
+  pair.probability = end.at("probability").number();
+  pair.final_target_probability = end.at("target_probability").number();
+  pair.rmse = end.at("rmse").number();
+  pair.linf = end.at("linf").number();
+  pair.outside = end.at("outside").flag();
+  return pair;
+}
+
+/// [pairs, 3, side, side] as images.
+std::vector<Image> images_of(const std::map<std::string, FloatTensor>& tensors, const std::string& name,
+                             const std::string& file, std::size_t pairs, int side) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) throw Error(ErrorKind::input, fmt::format("{}: holds no tensor `{}`", file, name));
+  if (found->second.shape != std::vector<std::int64_t>{static_cast<std::int64_t>(pairs), 3, side, side}) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: `{}` is not [{},3,{},{}] as result.json says", file, name, pairs, side, side));
+  }
+  const std::size_t count =
+      static_cast<std::size_t>(3) * static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
+  std::vector<Image> images;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const auto start = found->second.values.begin() + static_cast<std::ptrdiff_t>(i * count);
+    images.push_back({side, side, {start, start + static_cast<std::ptrdiff_t>(count)}});
+    for (const float value : images.back().values) {
+      if (value >= 0 && value <= 1) continue;
+      throw Error(ErrorKind::input, fmt::format("{}: `{}` holds {}, not a value from 0 to 1", file, name, value));
+    }
+  }
+  return images;
+}
+
+}  // namespace
+
+RecordedResult read_result(const std::string& folder) {
+  const std::filesystem::path path = std::filesystem::path(folder) / "result.json";
+  const Json document = parse_file(path);
+  const Node root(document, path.string(), "");
+  const std::string schema = root.at("schema").text();
+  if (schema != "blindspot/traverse/1" && schema != "blindspot/grid/1") {
+    root.refuse("schema", fmt::format("is {}, not blindspot/traverse/1 or blindspot/grid/1", schema));
+  }
+  RecordedResult result;
+  const Node model = root.at("model");
+  result.model_name = model.at("name").text();
+  result.architecture = model.at("architecture").text();
+  result.weights_sha256 = model.at("weights_sha256").text();
+  result.preprocessing = preprocessing_of(model.at("preprocessing"));
+  result.delta = root.at("parameters").at("delta").number();
+  for (const Node& pair : root.at("pairs").elements()) result.pairs.push_back(pair_of(pair));
+
+  const std::string images = (std::filesystem::path(folder) / "images.safetensors").string();
+  const std::map<std::string, FloatTensor> tensors = read_float_tensors(images);
+  const int side = *result.preprocessing.input_size;
+  result.sources = images_of(tensors, "source", images, result.pairs.size(), side);
+  result.targets = images_of(tensors, "target", images, result.pairs.size(), side);
+  result.finals = images_of(tensors, "final", images, result.pairs.size(), side);
+  return result;
+}
+
+void check_fits(const RecordedResult& result, const std::string& folder, const ModelInformation& information) {
+  for (const RecordedPair& pair : result.pairs) {
+    if (std::max(pair.source_class, pair.target_class) < information.class_count) continue;
+    throw Error(ErrorKind::input, fmt::format("{}/result.json: names class {}, the network has {}", folder,
+                                              std::max(pair.source_class, pair.target_class), information.class_count));
+  }
+}
+
+}  // namespace blindspot::tools

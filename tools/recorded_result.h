@@ -1,0 +1,36 @@
+// A result as traverse, grid and demo wrote it, read back and checked. Uses the public headers and json_output.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "blindspot/model.h"
+
+namespace blindspot::tools {
+
+struct RecordedPair {
+  std::string source_path, target_path;
+  std::int32_t source_class = 0, target_class = 0;
+  double source_probability = 0;        ///< p0
+  double target_probability = 0;        ///< of the target image's class at the target image
+  double probability = 0;               ///< of the source's class at the final image
+  double final_target_probability = 0;  ///< of the target's class there
+  double rmse = 0, linf = 0;
+  bool outside = false;
+};
+
+struct RecordedResult {
+  std::string model_name, architecture, weights_sha256;
+  PreprocessingOptions preprocessing;
+  double delta = 0;
+  std::vector<RecordedPair> pairs;
+  std::vector<Image> sources, targets, finals;  ///< one a pair
+};
+
+/// Reads DIR/result.json and DIR/images.safetensors. Throws Error(input) naming the file and the key or tensor.
+RecordedResult read_result(const std::string& folder);
+
+/// Classes and image sizes against the network. Throws Error(input).
+void check_fits(const RecordedResult& result, const std::string& folder, const ModelInformation& information);
+
+}  // namespace blindspot::tools

@@ -1,0 +1,92 @@
+// Implementation of result_json.h.
+#include "tools/result_json.h"
+
+namespace blindspot::tools {
+
+namespace {
+
+Json to_json(const WalkParameters& parameters) {
+  Json result;
+  result["step_size"] = exact(parameters.step_size);
+  result["iterations"] = parameters.iterations;
+  result["delta"] = exact(parameters.delta);
+  result["adversarial"] = parameters.adversarial;
+  result["adversarial_step"] = exact(parameters.adversarial_step);
+  result["seed"] = parameters.seed;
+  result["record_every"] = parameters.record_every;
+  result["mode"] = parameters.mode == WalkMode::reference ? "reference" : "default";
+  return result;
+}
+
+Json participant(const std::string& path, std::int32_t index, float probability) {
+  Json result;
+  result["path"] = path;
+  result["class"] = index;
+  result["probability"] = exact(probability);
+  return result;
+}
+
+Json final_of(const WalkedPair& pair) {
+  Json result;
+  result["probability"] = exact(pair.result.probability);
+  result["target_probability"] = exact(pair.result.target_probability);
+  result["probability_8bit"] = exact(pair.probability_8bit);
+  result["outside"] = pair.result.outside;
+  result["rmse"] = pair.rmse;
+  result["linf"] = pair.linf;
+  result["ssim"] = nullptr;
+  result["lpips"] = nullptr;
+  return result;
+}
+
+Json records_of(const WalkResult& walk) {
+  Json records = Json::array();
+  for (const WalkRecord& record : walk.records) {
+    Json entry;
+    entry["iteration"] = record.iteration;
+    entry["probability"] = exact(record.probability);
+    entry["target_probability"] = exact(record.target_probability);
+    records.push_back(std::move(entry));
+  }
+  return records;
+}
+
+Json pair_of(const WalkPlan& plan, const WalkedPair& pair) {
+  const Participant& source = plan.sources[pair.numbers.source];
+  const Participant& target = plan.targets[pair.numbers.target];
+  Json result;
+  result["source"] = participant(source.path, source.predicted, pair.result.source_probability);
+  result["target"] = participant(target.path, target.predicted, target.probability);
+  result["start_probability"] = exact(pair.result.start_probability);
+  result["final"] = final_of(pair);
+  result["accepted"] = pair.result.accepted;
+  result["rejected"] = pair.result.rejected;
+  result["records"] = records_of(pair.result);
+  return result;
+}
+
+}  // namespace
+
+Json result_document(const std::string& schema, const Model& model, const WalkPlan& plan,
+                     std::span<const WalkedPair> walked, bool interrupted) {
+  Json result = document(schema);
+  result["model"] = tools::to_json(model.information());
+  result["device"] = model.device();
+  result["precision"] = to_string(model.precision());
+  result["batch"] = model.batch();
+  result["threads"] = model.threads();
+  result["parameters"] = to_json(plan.parameters);
+  if (interrupted) result["interrupted"] = true;
+  result["dropped"] = Json::array();
+  for (const DroppedSource& dropped : plan.dropped) {
+    Json entry;
+    entry["source"] = dropped.path;
+    entry["reason"] = dropped.reason;
+    result["dropped"].push_back(std::move(entry));
+  }
+  result["pairs"] = Json::array();
+  for (const WalkedPair& pair : walked) result["pairs"].push_back(pair_of(plan, pair));
+  return result;
+}
+
+}  // namespace blindspot::tools

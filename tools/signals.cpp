@@ -1,0 +1,44 @@
+// Implementation of signals.h.
+#include "tools/signals.h"
+
+namespace blindspot::tools {
+
+namespace {
+
+/// A handler can reach nothing but static storage; this is all it touches.
+volatile std::sig_atomic_t& received_signal() {
+  static volatile std::sig_atomic_t signal = 0;
+  return signal;
+}
+
+extern "C" void remember_signal(int number) {
+  received_signal() = number;
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  received_signal() = 0;
+  struct sigaction action {};
+  action.sa_handler = remember_signal;
+  sigemptyset(&action.sa_mask);
+  // Back to the default after the first, so that a second Ctrl-C ends what does not want to end.
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  sigaction(SIGINT, &action, &previous_interrupt_);
+  sigaction(SIGTERM, &action, &previous_terminate_);
+}
+
+StopSignals::~StopSignals() {
+  sigaction(SIGINT, &previous_interrupt_, nullptr);
+  sigaction(SIGTERM, &previous_terminate_, nullptr);
+}
+
+bool StopSignals::requested() const {
+  return received_signal() != 0;
+}
+
+int StopSignals::exit_code() const {
+  return 128 + received_signal();
+}
+
+}  // namespace blindspot::tools

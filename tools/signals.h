@@ -1,0 +1,26 @@
+// SIGINT and SIGTERM as a question that the work asks between two steps, instead of an end in mid-air. Uses the
+// standard library and POSIX signals.
+#pragma once
+
+#include <csignal>
+
+namespace blindspot::tools {
+
+/// While one lives, the first SIGINT or SIGTERM is remembered; a second one ends the process as usual. One at a time.
+class StopSignals {
+ public:
+  StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  ~StopSignals();
+
+  bool requested() const;
+  /// 128 + the signal's number: what a shell expects of a program that a signal has ended.
+  int exit_code() const;
+
+ private:
+  struct sigaction previous_interrupt_ {};
+  struct sigaction previous_terminate_ {};
+};
+
+}  // namespace blindspot::tools

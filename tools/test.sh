@@ -1,0 +1,54 @@
+#!/bin/bash
+# Installs what is missing, builds, and tests.
+#   tools/test.sh          the release build and its tests (about 15 minutes on two cores)
+#   tools/test.sh --ci     the same code with oneDNN 3, clang-tidy, the sanitizers on small shapes
+#   tools/test.sh --full   the release build and every test, the long ones too
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/requirements.sh
+
+build() {  # build PRESET [CMAKE-OPTION...]
+  preset=$1; shift
+  mkdir -p build
+  cmake --preset "$preset" "$@" >"build/$preset-configure.log" 2>&1 || { cat "build/$preset-configure.log"; exit 1; }
+  cmake --build "build/$preset"
+}
+
+run_release() {
+  build release
+  ctest --test-dir build/release --output-on-failure "$@"
+}
+
+# The library of the other generation: Debian 12 has oneDNN 2.6, Debian 13 and Ubuntu 24.04 have 3.x.
+run_onednn_3() {
+  if [ ! -d build/onednn-3 ]; then
+    python3 -m venv build/venv
+    build/venv/bin/pip -q download --no-deps -d build/onednn-wheel onednn-devel-cpu-gomp==2023.2.0
+    python3 -m zipfile -e build/onednn-wheel/*.whl build/onednn-3
+  fi
+  header=$(find "$PWD/build/onednn-3" -path '*/include/oneapi/dnnl/dnnl.hpp' | head -n 1)
+  cmake --preset release -B build/onednn-3-release -DBLINDSPOT_ONEDNN_ROOT="${header%/include/*}" -DBLINDSPOT_BENCH=OFF
+  cmake --build build/onednn-3-release
+  ctest --test-dir build/onednn-3-release --output-on-failure -LE 'full|cli'
+}
+
+run_clang_tidy() {
+  build release
+  run-clang-tidy -quiet -j "$(nproc)" -p build/release "^$PWD/(engine|weights|tools|tests|bench)/" >build/clang-tidy.log 2>&1 ||
+    { grep -E 'error|warning' build/clang-tidy.log | sort -u; exit 1; }
+  echo "clang-tidy: clean"
+  git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run -Werror
+  echo "clang-format: clean"
+}
+
+run_sanitizers() {
+  build asan
+  ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure -LE 'full|slow'
+}
+
+case "${1:-}" in
+  "") require build test; run_release -LE full ;;
+  --full) require build test; run_release ;;
+  --ci) require build test check; run_onednn_3; run_sanitizers; run_clang_tidy ;;
+  *) echo "tools/test.sh: no option $1; there are --ci and --full" >&2; exit 2 ;;
+esac

@@ -1,0 +1,188 @@
+// `blindspot verify`: reads a result and recomputes in fp32 what it claims. Uses the public headers and the shared
+// pieces of tools/.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <optional>
+
+#include "blindspot/distances.h"
+#include "blindspot/weights.h"
+#include "tools/commands.h"
+#include "tools/json_output.h"
+#include "tools/options.h"
+#include "tools/recorded_result.h"
+
+namespace blindspot::tools {
+
+namespace {
+
+/// Probabilities may differ by this much: fp32 on other instructions, other threads, another library.
+constexpr double probability_tolerance = 1e-4;
+/// Distances are the same sums of the same float32 values.
+constexpr double distance_tolerance = 1e-6;
+
+/// Exit code of a result that does not hold: a bad input, as house rules call it.
+constexpr int does_not_hold = 3;
+
+struct VerifyOptions {
+  std::string folder, model;
+  ModelOptions network;
+  PrintingOptions printing;
+};
+
+bool parse(const Arguments& arguments, VerifyOptions& options) {
+  CommandLine line(
+      "verify",
+      "Recompute in fp32 the probabilities and distances of a result. It holds if probabilities agree within "
+      "1e-4, distances within 1e-6, and every final image that is not marked as outside has lost less than "
+      "delta. Exit code 0 if it holds, 3 if not.",
+      "blindspot verify out");
+  line.argument("DIR", options.folder, "Folder of a result of traverse, grid or demo");
+  line.heading("Network and its input");
+  line.option("--model", "MODEL", "The network, where it no longer lies at the recorded path", options.model);
+  line.option("--architecture", "NAME", "Where the file does not tell", options.network.architecture);
+  add_device_options(line, options.network);
+  add_printing_options(line, options.printing);
+  return line.parse(arguments);
+}
+
+/// A number as recorded and as it is.
+struct Comparison {
+  const char* name;
+  double recorded, recomputed, tolerance;
+
+  // Written so that a NaN does not agree.
+  bool agrees() const { return std::abs(recorded - recomputed) <= tolerance; }
+};
+
+struct PairCheck {
+  std::vector<Comparison> comparisons;
+  bool within_delta = false;  ///< or marked as outside, rightly
+  bool holds = false;
+};
+
+std::vector<float> probabilities(Model& model, const std::vector<Image>& images, const RecordedResult& result,
+                                 std::int32_t RecordedPair::*which) {
+  std::vector<const Image*> pointers;
+  std::vector<std::int32_t> classes;
+  for (const Image& image : images) pointers.push_back(&image);
+  for (const RecordedPair& pair : result.pairs) classes.push_back(pair.*which);
+  return model.probabilities_fp32(pointers, classes);
+}
+
+std::vector<PairCheck> check_pairs(Model& model, const RecordedResult& result) {
+  const std::vector<float> p0 = probabilities(model, result.sources, result, &RecordedPair::source_class);
+  const std::vector<float> p = probabilities(model, result.finals, result, &RecordedPair::source_class);
+  const std::vector<float> at_target = probabilities(model, result.finals, result, &RecordedPair::target_class);
+  const std::vector<float> of_target = probabilities(model, result.targets, result, &RecordedPair::target_class);
+  std::vector<PairCheck> checks;
+  for (std::size_t i = 0; i < result.pairs.size(); ++i) {
+    const RecordedPair& pair = result.pairs[i];
+    PairCheck check;
+    const double distance = rmse(result.finals[i], result.targets[i]);
+    const double largest = linf(result.finals[i], result.targets[i]);
+    check.comparisons = {{"source_probability", pair.source_probability, p0[i], probability_tolerance},
+                         {"probability", pair.probability, p[i], probability_tolerance},
+                         {"target_probability", pair.final_target_probability, at_target[i], probability_tolerance},
+                         {"target_image_probability", pair.target_probability, of_target[i], probability_tolerance},
+                         {"rmse", pair.rmse, distance, distance_tolerance},
+                         {"linf", pair.linf, largest, distance_tolerance}};
+    const double drop = static_cast<double>(p0[i]) - static_cast<double>(p[i]);
+    check.within_delta =
+        pair.outside ? drop >= result.delta - probability_tolerance : drop < result.delta + probability_tolerance;
+    check.holds = check.within_delta && std::all_of(check.comparisons.begin(), check.comparisons.end(),
+                                                    [](const Comparison& c) { return c.agrees(); });
+    checks.push_back(std::move(check));
+  }
+  return checks;
+}
+
+Json pair_json(const RecordedPair& pair, const PairCheck& check) {
+  Json result;
+  result["source"] = pair.source_path;
+  result["target"] = pair.target_path;
+  result["holds"] = check.holds;
+  result["outside"] = pair.outside;
+  result["within_delta"] = check.within_delta;
+  result["numbers"] = Json::array();
+  for (const Comparison& comparison : check.comparisons) {
+    Json entry;
+    entry["name"] = comparison.name;
+    entry["recorded"] = comparison.recorded;
+    entry["recomputed"] = comparison.recomputed;
+    entry["agrees"] = comparison.agrees();
+    result["numbers"].push_back(std::move(entry));
+  }
+  return result;
+}
+
+Json verify_json(const VerifyOptions& options, const Model& model, const RecordedResult& result,
+                 const std::vector<PairCheck>& checks, bool holds) {
+  Json json = document("verify");
+  json["result"] = options.folder;
+  json["model"] = to_json(model.information());
+  json["device"] = model.device();
+  json["delta"] = result.delta;
+  json["probability_tolerance"] = probability_tolerance;
+  json["distance_tolerance"] = distance_tolerance;
+  json["holds"] = holds;
+  json["pairs"] = Json::array();
+  for (std::size_t i = 0; i < checks.size(); ++i) json["pairs"].push_back(pair_json(result.pairs[i], checks[i]));
+  return json;
+}
+
+/// What does not hold of a pair, or that it does.
+std::string pair_line(const RecordedPair& pair, const PairCheck& check) {
+  std::string text = fmt::format("{} -> {}:", pair.source_path, pair.target_path);
+  if (check.holds) {
+    return text + fmt::format(" holds, probability {:.6f}, rmse {:.6f}{}\n", check.comparisons[1].recomputed,
+                              check.comparisons[4].recomputed, pair.outside ? ", outside as it says" : "");
+  }
+  for (const Comparison& comparison : check.comparisons) {
+    if (comparison.agrees()) continue;
+    text += fmt::format(" {} is {}, not {};", comparison.name, comparison.recomputed, comparison.recorded);
+  }
+  if (!check.within_delta) text += pair.outside ? " it is not outside;" : " it has lost delta or more;";
+  text.back() = '\n';
+  return text;
+}
+
+Model open_recorded(const VerifyOptions& options, const RecordedResult& result) {
+  ModelOptions network = options.network;
+  network.preprocessing = result.preprocessing;
+  const std::vector<std::string> known = known_architectures();
+  const bool has_name = std::find(known.begin(), known.end(), result.architecture) != known.end();
+  if (network.architecture.empty() && has_name) network.architecture = result.architecture;
+  Model model = Model::open(options.model.empty() ? result.model_name : options.model, network);
+  if (model.information().weights_sha256 != result.weights_sha256) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: its tensors are not those that {} was made with; give the right file "
+                            "with --model",
+                            model.information().name, options.folder));
+  }
+  return model;
+}
+
+}  // namespace
+
+int run_verify(const Arguments& arguments) {
+  VerifyOptions options;
+  if (!parse(arguments, options)) return 0;
+  const RecordedResult result = read_result(options.folder);
+  Model model = open_recorded(options, result);
+  check_fits(result, options.folder, model.information());
+  const std::vector<PairCheck> checks = check_pairs(model, result);
+  const bool holds = std::all_of(checks.begin(), checks.end(), [](const PairCheck& check) { return check.holds; });
+  if (options.printing.json) {
+    print(to_text(verify_json(options, model, result, checks, holds)));
+  } else {
+    std::string text;
+    for (std::size_t i = 0; i < checks.size(); ++i) text += pair_line(result.pairs[i], checks[i]);
+    print(text + fmt::format("{}: {} pairs, {}\n", options.folder, checks.size(), holds ? "all hold" : "not all hold"));
+  }
+  return holds ? 0 : does_not_hold;
+}
+
+}  // namespace blindspot::tools

@@ -1,0 +1,59 @@
+// Walks between images, from a plan to what stands in a result: shared by traverse, grid and demo. Uses the public
+// headers, progress and signals.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "blindspot/model.h"
+#include "blindspot/weights.h"
+#include "tools/participants.h"
+#include "tools/progress.h"
+#include "tools/signals.h"
+
+namespace blindspot::tools {
+
+struct PairNumbers {
+  std::size_t source = 0, target = 0;  ///< I and J of final-I-J.png
+};
+
+struct DroppedSource {
+  std::string path, reason;
+};
+
+/// What is to be walked. `sources` and `targets` may hold the same images (grid).
+struct WalkPlan {
+  std::vector<Participant> sources, targets;
+  std::vector<PairNumbers> pairs;  ///< in the order of result.json
+  std::vector<DroppedSource> dropped;
+  WalkParameters parameters;
+  std::string noise_file;  ///< empty: the generator
+  FloatTensor noise;       ///< what `load_noise` read from it
+  bool keep_path = false;
+};
+
+/// A pair that was walked to its end.
+struct WalkedPair {
+  PairNumbers numbers;
+  WalkResult result;  ///< images of records only with keep_path
+  float probability_8bit = 0;
+  double rmse = 0, linf = 0;  ///< of the final image, to the target
+};
+
+/// Reads plan.noise_file, if there is one, and checks all but the number of rows: before any work. Throws Error(input).
+void load_noise(WalkPlan& plan, int side);
+
+/// All (i, j) with i ≠ j, source-major: what a grid of `count` images walks.
+std::vector<PairNumbers> every_ordered_pair(std::size_t count);
+
+/// Called for each pair when it ends, while the images of its records are there.
+using PairEnded = std::function<void(const PairNumbers& numbers, const WalkResult& result)>;
+
+/// Walks and measures. Returns the pairs that were finished, in the plan's order: all of them unless
+/// `stop` was requested. Throws Error(input) for a noise file
+/// with another number of rows.
+std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, const StopSignals& stop, bool quiet,
+                                 const PairEnded& pair_ended);
+
+}  // namespace blindspot::tools

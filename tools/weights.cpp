@@ -1,0 +1,155 @@
+// `blindspot weights inspect|convert|random`: looking into weight files, converting them, making them from the rule.
+// Uses the public headers and the shared pieces of tools/.
+#include "blindspot/weights.h"
+
+#include <fmt/format.h>
+
+#include "tools/commands.h"
+#include "tools/json_output.h"
+#include "tools/near_miss.h"
+#include "tools/numbers.h"
+#include "tools/options.h"
+#include "tools/output_folder.h"
+
+namespace blindspot::tools {
+
+namespace {
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", extent);
+  return "[" + text + "]";
+}
+
+Json summary_json(const WeightSummary& summary) {
+  Json result = document("weights-inspect");
+  result["format"] = summary.format;
+  result["architecture"] = summary.architecture.empty() ? Json(nullptr) : Json(summary.architecture);
+  result["sha256"] = summary.sha256;
+  result["metadata"] = Json::object();
+  for (const auto& [key, value] : summary.metadata) result["metadata"][key] = value;
+  result["tensors"] = Json::array();
+  for (const TensorSummary& tensor : summary.tensors) {
+    Json entry;
+    entry["name"] = tensor.name;
+    entry["shape"] = tensor.shape;
+    entry["dtype"] = tensor.type;
+    result["tensors"].push_back(std::move(entry));
+  }
+  return result;
+}
+
+std::string summary_text(const WeightSummary& summary) {
+  std::string text = fmt::format("format: {}\narchitecture: {}\nsha256: {}\n", summary.format,
+                                 summary.architecture.empty() ? "unknown" : summary.architecture, summary.sha256);
+  for (const auto& [key, value] : summary.metadata) text += fmt::format("{}: {}\n", key, value);
+  text += fmt::format("{} tensors:\n", summary.tensors.size());
+  for (const TensorSummary& tensor : summary.tensors) {
+    text += fmt::format("  {} {} {}\n", tensor.name, tensor.type, shape_text(tensor.shape));
+  }
+  return text;
+}
+
+int inspect(const Arguments& arguments) {
+  std::string file;
+  PrintingOptions printing;
+  CommandLine line("weights inspect", "What a weight file holds.", "blindspot weights inspect resnet50.pth --json");
+  line.argument("FILE", file, "safetensors, .pth, .pt or .th");
+  add_printing_options(line, printing);
+  if (!line.parse(arguments)) return 0;
+  const WeightSummary summary = inspect_weights(file);
+  print(printing.json ? to_text(summary_json(summary)) : summary_text(summary));
+  return 0;
+}
+
+/// What convert and random say of the file that they wrote.
+void print_written(const std::string& schema, const std::string& path, bool json) {
+  const WeightSummary summary = inspect_weights(path);
+  if (json) {
+    Json result = document(schema);
+    result["output"] = path;
+    result["architecture"] = summary.architecture.empty() ? Json(nullptr) : Json(summary.architecture);
+    result["sha256"] = summary.sha256;
+    result["tensors"] = summary.tensors.size();
+    print(to_text(result));
+    return;
+  }
+  print(fmt::format("{}: {}, {} tensors\n", path,
+                    summary.architecture.empty() ? "no network that is known" : summary.architecture,
+                    summary.tensors.size()));
+}
+
+int convert(const Arguments& arguments) {
+  std::string input;
+  std::string heads;
+  ConvertOptions options;
+  OutputOptions output;
+  PrintingOptions printing;
+  CommandLine line(
+      "weights convert",
+      "Any weight file to safetensors: float32, names as torchvision or timm have them, metadata filled in.",
+      "blindspot weights convert resnet50.pth -o resnet50.safetensors");
+  line.argument("IN", input, "safetensors, .pth, .pt or .th");
+  line.flag("--as-is", "Any well-formed file, a network or not, its own names", options.as_is);
+  line.option("--lpips-heads", "FILE", "With AlexNet as IN: one file for LPIPS from it and these 1x1 weights", heads);
+  add_output_options(line, output, "OUT", "The safetensors file to write");
+  add_network_options(line, options.architecture, options.preprocessing);
+  add_printing_options(line, printing);
+  if (!line.parse(arguments)) return 0;
+  if (options.as_is && !heads.empty()) throw Error(ErrorKind::usage, "--as-is and --lpips-heads exclude each other");
+  options.lpips_heads = heads;
+  options.overwrite = output.overwrite;
+  check_output_file(output.path, output.overwrite);
+  convert_weights(input, output.path, options);
+  print_written("weights-convert", output.path, printing.json);
+  return 0;
+}
+
+int random(const Arguments& arguments) {
+  std::string architecture;
+  std::uint64_t seed = 1;
+  OutputOptions output;
+  PrintingOptions printing;
+  CommandLine line("weights random", "Weights of an architecture, made from a rule: for measuring and testing.",
+                   "blindspot weights random resnet50 --seed 1 -o random.safetensors");
+  line.argument("ARCH", architecture, "Name of an architecture, such as resnet50 or vit_b_16");
+  line.option("--seed", "N", "Which weights (1)",
+              [&seed](const std::string& text) { seed = read_seed("--seed", text); });
+  add_output_options(line, output, "FILE", "The safetensors file to write");
+  add_printing_options(line, printing);
+  if (!line.parse(arguments)) return 0;
+  check_output_file(output.path, output.overwrite);
+  write_random_weights(architecture, seed, output.path, output.overwrite);
+  print_written("weights-random", output.path, printing.json);
+  return 0;
+}
+
+void print_weights_help() {
+  print(
+      "Look into weight files, convert them, make them from a rule.\n\nUsage: blindspot weights inspect|convert|random "
+      "[OPTION...]\n\nCommands:\n  inspect  what a file holds\n  convert  any file to safetensors with float32 and "
+      "metadata\n  random   weights made from a rule\n\nEach has --help of its own.\n\nExample:\n  blindspot weights "
+      "inspect resnet50.pth\n");
+}
+
+}  // namespace
+
+int run_weights(const Arguments& arguments) {
+  const std::vector<std::string> names{"inspect", "convert", "random"};
+  if (arguments.empty()) {
+    throw Error(ErrorKind::usage, "weights needs one of inspect, convert, random (see blindspot weights --help)");
+  }
+  const std::string& name = arguments.front();
+  const Arguments rest(arguments.begin() + 1, arguments.end());
+  if (name == "inspect") return inspect(rest);
+  if (name == "convert") return convert(rest);
+  if (name == "random") return random(rest);
+  if (name != "-h" && name != "--help") {
+    throw Error(ErrorKind::usage,
+                fmt::format("weights: no command {}{} (see blindspot weights --help)", name, near_miss(name, names)));
+  }
+  print_weights_help();
+  return 0;
+}
+
+}  // namespace blindspot::tools

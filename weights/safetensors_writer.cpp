@@ -1,0 +1,115 @@
+// Writing safetensors: header first, then one tensor after the other into a temporary file, renamed when whole. Uses
+// nlohmann-json.
+#include "weights/safetensors_writer.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <system_error>
+
+#include "nlohmann/json.hpp"
+#include "weights/element_type.h"
+#include "weights/message.h"
+
+namespace blindspot::weights {
+namespace {
+
+constexpr std::size_t kAlignment = 8;
+
+std::uint64_t byte_count(const TensorInformation& tensor) {
+  return static_cast<std::uint64_t>(tensor.count() * size_of(tensor.type));
+}
+
+std::string header_of(const std::map<std::string, std::string>& metadata, const std::vector<TensorToWrite>& tensors) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::set<std::string_view> names;
+  std::uint64_t at = 0;
+  for (const TensorToWrite& tensor : tensors) {
+    const TensorInformation& information = tensor.information;
+    if (!names.insert(information.name).second) {
+      throw Error(ErrorKind::fault, fmt::format("tensor {} would be written twice", printable(information.name)));
+    }
+    const std::uint64_t end = at + byte_count(information);
+    header[information.name] = {
+        {"dtype", to_string(information.type)}, {"shape", information.shape}, {"data_offsets", {at, end}}};
+    at = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
+  return text;
+}
+
+/// Stands beside the destination and is gone again unless it was renamed.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::filesystem::path& destination)
+      : destination_(destination),
+        path_(destination.parent_path() / fmt::format(".{}.{}.part", destination.filename().string(), ::getpid())),
+        stream_(path_, std::ios::binary | std::ios::trunc) {
+    if (!stream_) refuse_by_errno(errno);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    std::error_code ignored;
+    if (!renamed_) std::filesystem::remove(path_, ignored);
+  }
+
+  void write(const void* data, std::size_t size) {
+    if (!stream_.write(static_cast<const char*>(data), static_cast<std::streamsize>(size))) refuse_by_errno(errno);
+  }
+
+  void rename() {
+    stream_.close();
+    if (!stream_) refuse_by_errno(errno);
+    std::error_code error;
+    std::filesystem::rename(path_, destination_, error);
+    if (error) refuse_by_errno(error.value());
+    renamed_ = true;
+  }
+
+ private:
+  [[noreturn]] void refuse_by_errno(int number) const {
+    refuse(printable(destination_.string()),
+           fmt::format("cannot be written: {}", std::generic_category().message(number)));
+  }
+
+  std::filesystem::path destination_, path_;
+  std::ofstream stream_;
+  bool renamed_ = false;
+};
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+                       const std::vector<TensorToWrite>& tensors) {
+  const std::string header = header_of(metadata, tensors);
+  const std::uint64_t header_size = header.size();
+  TemporaryFile file(path);
+  file.write(&header_size, sizeof(header_size));
+  file.write(header.data(), header.size());
+  for (const TensorToWrite& tensor : tensors) {
+    const std::vector<std::byte> bytes = tensor.produce();
+    if (bytes.size() != byte_count(tensor.information)) {
+      throw Error(ErrorKind::fault,
+                  fmt::format("tensor {} has {} bytes, its shape asks for {}", printable(tensor.information.name),
+                              bytes.size(), byte_count(tensor.information)));
+    }
+    file.write(bytes.data(), bytes.size());
+  }
+  file.rename();
+}
+
+TensorToWrite float_tensor(std::string name, std::vector<std::int64_t> shape, std::span<const float> values) {
+  return {{std::move(name), std::move(shape), ElementType::f32}, [values] {
+            const auto bytes = std::as_bytes(values);
+            return std::vector<std::byte>(bytes.begin(), bytes.end());
+          }};
+}
+
+}  // namespace blindspot::weights
