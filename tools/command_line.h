@@ -26,7 +26,7 @@ class CommandLine {
                 Need need = Need::required);
   /// One or more of them, after all others.
   void arguments(const std::string& name, std::vector<std::string>& values, const std::string& description);
-  /// Present or not. "--adversarial,!--no-adversarial" gives two names, the second meaning no.
+  /// Present or not; `take` is called only if it is there.
   void flag(const std::string& names, const std::string& description, const std::function<void(bool)>& take);
   void flag(const std::string& names, const std::string& description, bool& value);
   /// One value, handed to `take`, which throws Error(usage) if it cannot be.

@@ -133,8 +133,12 @@ void add_walk_options(CommandLine& line, WalkChoice& choice) {
   number("--step-size", "Share of the way to the target in one step, above 0", choice.step_size);
   count("--iterations", "Steps of a walk", 0, choice.iterations);
   number("--delta", "Confidence that may be lost, 0 to 1", choice.delta);
-  line.flag("--adversarial,!--no-adversarial", "Also push against the class's loss, or not",
+  line.flag("--adversarial", "Also push against the class's loss",
             [&choice](bool given) { choice.adversarial = given; });
+  line.flag("--no-adversarial", "Do not", [&choice](bool given) {
+    if (choice.adversarial) throw Error(ErrorKind::usage, "--adversarial and --no-adversarial exclude each other");
+    choice.adversarial = !given;
+  });
   number("--adversarial-step", "Largest such push a value, 0 or more", choice.adversarial_step);
   line.option("--seed", "N", "Of the random start (0)",
               [&choice](const std::string& text) { choice.seed = read_seed("--seed", text); });

@@ -44,7 +44,7 @@ PickleValue PickleHeap::make_decoded_text(std::string text) {
 }
 
 PickleValue PickleHeap::make_name(const AllowedName& name) {
-  charge(sizeof(&name));
+  charge(sizeof(void*));
   names_.push_back(&name);
   return {PickleKind::name, static_cast<std::uint32_t>(names_.size() - 1)};
 }

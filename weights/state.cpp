@@ -84,13 +84,14 @@ std::string names_in_message(const std::vector<std::string>& names) {
 
 StateDict StateDict::from_file(std::shared_ptr<const WeightFile> file) {
   StateDict state;
-  state.name_ = file->name();
-  state.metadata_ = file->metadata();
-  state.file_ = file;
+  state.file_ = std::move(file);
+  const WeightFile& contents = *state.file_;
+  state.name_ = contents.name();
+  state.metadata_ = contents.metadata();
   const std::string printable_file = printable(state.name_);
-  for (const auto& [name, origin] : origins_of(*file, printable_file)) {
-    state.tensors_.push_back(joined(*file, printable_file, name, origin));
-    state.readers_.emplace_back([file = file.get(), origin = origin] {
+  for (const auto& [name, origin] : origins_of(contents, printable_file)) {
+    state.tensors_.push_back(joined(contents, printable_file, name, origin));
+    state.readers_.emplace_back([file = &contents, origin = origin] {
       std::vector<float> values = file->read(static_cast<std::size_t>(origin.indices[0]));
       for (int part = 1; part < origin.parts; ++part) {
         const auto more = file->read(static_cast<std::size_t>(origin.indices.at(static_cast<std::size_t>(part))));
@@ -108,9 +109,11 @@ StateDict StateDict::from_rule(std::string name, std::vector<TensorDeclaration> 
             [](const TensorDeclaration& a, const TensorDeclaration& b) { return a.name < b.name; });
   StateDict state;
   state.name_ = std::move(name);
+  const auto shared_make =
+      std::make_shared<const std::function<std::vector<float>(const TensorDeclaration&)>>(std::move(make));
   for (const TensorDeclaration& tensor : declaration) {
     state.tensors_.push_back({tensor.name, tensor.shape, ElementType::f32});
-    state.readers_.emplace_back([tensor, make] { return make(tensor); });
+    state.readers_.emplace_back([tensor, shared_make] { return (*shared_make)(tensor); });
   }
   return state;
 }

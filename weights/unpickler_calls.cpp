@@ -11,7 +11,8 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::size_t kHighestRank = 64;  // torch's own limit
+constexpr std::size_t kHighestRank = 64;   // torch's own limit
+constexpr std::size_t kLongestKey = 1024;  // a key is looked up for every mention; torch's are short numbers
 // A tensor may be larger than its storage by strides of 0 (expand); this bounds what reading it allocates.
 constexpr std::int64_t kMostExpandedElements = std::int64_t{8} << 20;
 
@@ -126,7 +127,8 @@ PickleValue Unpickler::rebuild_tensor(const AllowedName& name, std::span<const P
   PickledTensor tensor{arguments[0].index, integer(arguments[1], "an offset"), integers(arguments[2], "a size"),
                        integers(arguments[3], "a stride")};
   const PickledStorage& storage = heap_.storages()[tensor.storage];
-  if (tensor.shape.size() != tensor.strides.size()) fail("a tensor has as many strides as sizes");
+  if (tensor.shape.size() != tensor.strides.size())
+    fail(fmt::format("a tensor has {} sizes and {} strides", tensor.shape.size(), tensor.strides.size()));
   const auto count = checked_count(tensor.shape);
   const bool is_negative = tensor.offset < 0 || std::any_of(tensor.strides.begin(), tensor.strides.end(),
                                                             [](std::int64_t stride) { return stride < 0; });
@@ -160,6 +162,7 @@ PickleValue Unpickler::persistent_storage(PickleValue identity) {
   if (!is_storage) fail("a persistent id is not that of a storage");
   PickledStorage storage;
   storage.key = heap_.text(items[2]);
+  if (storage.key.size() > kLongestKey) fail("the key of a storage is too long");
   storage.type = heap_.name(items[1]).type;
   storage.count = storage.window_count = integer(items[4], "a storage's length");
   if (storage.count < 0 || storage.count > INT64_MAX / 8) fail("a storage's length is negative or too large");

@@ -46,7 +46,9 @@ TEST_CASE("good weight files give the expected floats") {
     if (expected_name.ends_with(".json")) {
       const auto expected = json_of(*folder / expected_name);
       REQUIRE(contents.size() == expected.size());
-      for (const auto& [tensor, description] : expected.items()) {
+      for (const auto& item : expected.items()) {
+        const std::string& tensor = item.key();
+        const nlohmann::json& description = item.value();
         CAPTURE(tensor);
         const auto& [shape, values] = contents.at(tensor);
         CHECK(shape == description["shape"].get<std::vector<std::int64_t>>());
@@ -56,7 +58,9 @@ TEST_CASE("good weight files give the expected floats") {
     }
     const auto expected = contents_of(WeightFile::open(*folder / expected_name));
     REQUIRE(contents.size() == expected.size());
-    for (const auto& [tensor, shape_and_values] : expected) {
+    for (const auto& name_and_values : expected) {
+      const std::string& tensor = name_and_values.first;
+      const auto& shape_and_values = name_and_values.second;
       CAPTURE(tensor);
       REQUIRE(contents.contains(tensor));
       CHECK(contents.at(tensor).first == shape_and_values.first);
