@@ -47,9 +47,9 @@ void run_convolution(benchmark::State& state, Precision precision, ConvolutionDe
   const std::unique_ptr<Device> device = blindspot::cpu::make_device({precision, 0});
   description.relu = !gradient;
   const auto& d = description;
-  const auto convolution = device->convolution(
-      d, random_values(d.out_channels * d.kernel_height * d.kernel_width * d.in_channels),
-      random_values(d.out_channels));
+  const auto convolution =
+      device->convolution(d, random_values(d.out_channels * d.kernel_height * d.kernel_width * d.in_channels),
+                          random_values(d.out_channels));
   Array x = random_activation(*device, {d.batch, d.height, d.width, d.in_channels});
   const Shape out_shape{d.batch, d.out_height(), d.out_width(), d.out_channels};
   Array y = random_activation(*device, out_shape);
@@ -68,8 +68,8 @@ void run_linear(benchmark::State& state, Precision precision, std::int64_t rows,
                 bool gradient) {
   const std::unique_ptr<Device> device = blindspot::cpu::make_device({precision, 0});
   const Type type = device->activation_type();
-  const auto linear = device->linear({rows, in, out, type, type, false, false}, random_values(in * out),
-                                     random_values(out));
+  const auto linear =
+      device->linear({rows, in, out, type, type, false, false}, random_values(in * out), random_values(out));
   Array x = random_activation(*device, {rows, in});
   Array y = random_activation(*device, {rows, out});
   for ([[maybe_unused]] auto iteration : state) {
@@ -125,20 +125,20 @@ void register_all(Precision precision) {
     const std::string pass = gradient ? "gradient" : "forward";
     for (const ConvolutionDescription& d : resnet50_convolutions(batch)) {
       benchmark::RegisterBenchmark(fmt::format("convolution/{}/{}/{}x{}/{}->{}/kernel{}", name, pass, d.height, d.width,
-                                               d.in_channels, d.out_channels, d.kernel_height).c_str(),
+                                               d.in_channels, d.out_channels, d.kernel_height)
+                                       .c_str(),
                                    [=](benchmark::State& state) { run_convolution(state, precision, d, gradient); });
     }
     for (const auto& [in, out] : {std::pair<std::int64_t, std::int64_t>{768, 2304}, {768, 3072}, {3072, 768}}) {
       const std::int64_t in_features = in;
       const std::int64_t out_features = out;
-      benchmark::RegisterBenchmark(
-          fmt::format("linear/{}/{}/{}->{}", name, pass, in, out).c_str(), [=](benchmark::State& state) {
-            run_linear(state, precision, batch * 197, in_features, out_features, gradient);
-          });
+      benchmark::RegisterBenchmark(fmt::format("linear/{}/{}/{}->{}", name, pass, in, out).c_str(),
+                                   [=](benchmark::State& state) {
+                                     run_linear(state, precision, batch * 197, in_features, out_features, gradient);
+                                   });
     }
-    benchmark::RegisterBenchmark(fmt::format("attention/{}/{}", name, pass).c_str(), [=](benchmark::State& state) {
-      run_attention(state, precision, batch, gradient);
-    });
+    benchmark::RegisterBenchmark(fmt::format("attention/{}/{}", name, pass).c_str(),
+                                 [=](benchmark::State& state) { run_attention(state, precision, batch, gradient); });
   }
 }
 

@@ -1,6 +1,6 @@
 // The boundary between the engine and the hardware: arrays in device memory, prepared operations (convolution, linear,
-// attention) and about 25 plain ones. Layers, networks and the walk see this header and nothing below it; cpu/ and cuda/
-// implement it. Formulas stand here once, and hold for every device.
+// attention) and about 25 plain ones. Layers, networks and the walk see this header and nothing below it; cpu/ and
+// cuda/ implement it. Formulas stand here once, and hold for every device.
 //
 // Conventions. Images are float32 [N, 3, H, W] in [0, 1]. Inside a network everything is channels-last, [N, H, W, C] or
 // [N, T, C], in the device's activation type unless said otherwise; statistics, logits and the token stream of a
@@ -119,7 +119,8 @@ class Convolution {
 };
 
 /// Rows of a matrix times a weight. Weights are [out_features, in_features]. Types are each side's own, so that a
-/// float32 token stream can be added to and float32 logits come out of a bf16 network.
+/// float32 token stream can be added to and float32 logits come out of a bf16 network. Where both are float32 the
+/// weights and products are float32 in every precision.
 struct LinearDescription {
   std::int64_t rows = 0, in_features = 0, out_features = 0;
   Type input = Type::float32, output = Type::float32;  ///< types of x and y (and of dx and dy)
@@ -159,9 +160,9 @@ struct PoolDescription {
 
 /// The walk's update of one batch (docs in levelset/walk.h; Balasubramanian et al. 2023, Algorithm 1).
 struct StepDescription {
-  float step_size = 0;         ///< η
-  bool adversarial = false;    ///< subtract A
-  float adversarial_step = 0;  ///< a_max; A ← clamp(A + (a_max/2)·J, ±a_max)
+  float step_size = 0;                ///< η
+  bool adversarial = false;           ///< subtract A
+  float adversarial_step = 0;         ///< a_max; A ← clamp(A + (a_max/2)·J, ±a_max)
   bool zero_gradient_is_nan = false;  ///< mode reference: J·J = 0 divides by zero, as the authors' code does
 };
 
@@ -169,11 +170,11 @@ class Device {
  public:
   virtual ~Device() = default;
 
-  virtual std::string name() const = 0;             ///< "cpu", "cuda:0"
-  virtual std::string description() const = 0;      ///< libraries, versions, instruction set, plan choices
+  virtual std::string name() const = 0;         ///< "cpu", "cuda:0"
+  virtual std::string description() const = 0;  ///< libraries, versions, instruction set, plan choices
   virtual Precision precision() const = 0;
-  virtual Type activation_type() const = 0;         ///< float32, bfloat16 or float16
-  virtual int threads() const = 0;                  ///< 0 where the word means nothing
+  virtual Type activation_type() const = 0;  ///< float32, bfloat16 or float16
+  virtual int threads() const = 0;           ///< 0 where the word means nothing
   /// How many images of a batch go through a network together.
   virtual std::int64_t preferred_slice(std::int64_t batch) const = 0;
   /// Floating-point operations (two a multiply-add) of one forward and one input gradient through every convolution,
@@ -189,13 +190,15 @@ class Device {
   /// Runs `calls` without computing and returns the largest number of arena bytes in use at one time (arrays that are
   /// alive now count too).
   virtual std::size_t rehearse(const std::function<void()>& calls) = 0;
-  /// Takes the arena's memory. No array may be alive.
+  /// Takes the arena's memory; no array may be alive. Throws Error(device) if it cannot be had.
   virtual void commit(std::size_t bytes) = 0;
-  virtual void upload(std::span<const float> values, Array& to) = 0;       // to: float32
-  virtual void upload(std::span<const std::int32_t> values, Array& to) = 0;  // to: int32
-  virtual void download(const Array& from, std::span<float> values) = 0;   // from: float32
+  /// Memory that could be taken now without driving anything else out.
+  virtual std::uint64_t available_bytes() const = 0;
+  virtual void upload(std::span<const float> values, Array& to) = 0;             // to: float32
+  virtual void upload(std::span<const std::int32_t> values, Array& to) = 0;      // to: int32
+  virtual void download(const Array& from, std::span<float> values) = 0;         // from: float32
   virtual void download(const Array& from, std::span<std::uint8_t> values) = 0;  // from: uint8
-  virtual void copy(const Array& from, Array& to) = 0;     // same type and count
+  virtual void copy(const Array& from, Array& to) = 0;                           // same type and count
   virtual void convert(const Array& from, Array& to) = 0;  // float32 ↔ activation type, rounding to nearest even
   virtual void fill_zero(Array& to) = 0;
 
@@ -207,8 +210,9 @@ class Device {
   virtual std::unique_ptr<Attention> attention(const AttentionDescription& description) = 0;
 
   // Into and out of the network.
-  /// y[n, h, w, (dy·block + dx)·3 + c] = (images[n, c, h·block + dy, w·block + dx] − mean[c]) / deviation[c], zero where
-  /// the image has ended or the channel is beyond block²·3 (padding of y's last size). block 1 is plain channels-last.
+  /// y[n, h, w, (dy·block + dx)·3 + c] = (images[n, c, h·block + dy, w·block + dx] − mean[c]) / deviation[c], zero
+  /// where the image has ended or the channel is beyond block²·3 (padding of y's last size). block 1 is plain
+  /// channels-last.
   virtual void network_input(const Array& images, std::span<const float, 3> mean, std::span<const float, 3> deviation,
                              std::int64_t block, Array& y) = 0;
   /// Mirror of network_input: float32 [N, 3, H, W] from dy.
@@ -239,8 +243,9 @@ class Device {
   virtual void subsample_shortcut(const Array& x, Array& y) = 0;
   /// dx gets the mirror (zero where nothing was read).
   virtual void subsample_shortcut_gradient(const Array& dy, Array& dx) = 0;
-  /// Over the last size: normalised = (x − mean)/√(var + epsilon), y = scale·normalised + shift. x may be float32 or the
-  /// activation type; `normalised` (activation type) and `inverse_deviation` (float32 [rows]) are kept for the gradient.
+  /// Over the last size: normalised = (x − mean)/√(var + epsilon), y = scale·normalised + shift. x may be float32 or
+  /// the activation type; `normalised` (activation type) and `inverse_deviation` (float32 [rows]) are kept for the
+  /// gradient.
   virtual void layer_norm(const Array& x, const Array& scale, const Array& shift, float epsilon, Array& y,
                           Array& normalised, Array& inverse_deviation) = 0;
   /// dx = inverse_deviation·(g − mean(g) − normalised·mean(g·normalised)) (+ dx), g = scale·dy.
@@ -262,8 +267,8 @@ class Device {
   // Loss. logits float32 [N, K], classes int32 [N]; results float32 [N].
   /// softmax(logits)[classes].
   virtual void probability(const Array& logits, const Array& classes, Array& probability) = 0;
-  /// seed [N, K] = (softmax(logits) − onehot)·2^k, the class's own entry as −Σ of the others, formed in log space; k for
-  /// each image so that the largest entry lies in [1/2, 1); inverse_scale [N] = 2^−k. All entries zero: scale 1.
+  /// seed [N, K] = (softmax(logits) − onehot)·2^k, the class's own entry as −Σ of the others, formed in log space; k
+  /// for each image so that the largest entry lies in [1/2, 1); inverse_scale [N] = 2^−k. All entries zero: scale 1.
   virtual void cross_entropy_seed(const Array& logits, const Array& classes, Array& seed, Array& inverse_scale) = 0;
 
   // The walk, on float32 [B, 3, H, W] and for each image on its own.
@@ -271,7 +276,8 @@ class Device {
   /// first (the coefficient is that of the unscaled J as passed). J = 0: coefficient 0, or NaN if asked.
   virtual void projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
                           Array& coefficient) = 0;
-  /// A ← clamp(A + (a_max/2)·inverse_scale·J, ±a_max); candidate = clamp(x + η(v − coefficient·J) − [adversarial] A, 0, 1).
+  /// A ← clamp(A + (a_max/2)·inverse_scale·J, ±a_max); candidate = clamp(x + η(v − coefficient·J) − [adversarial] A, 0,
+  /// 1).
   virtual void step(const StepDescription& step, const Array& gradient, const Array& inverse_scale,
                     const Array& coefficient, const Array& target, const Array& image, Array& adversarial,
                     Array& candidate) = 0;

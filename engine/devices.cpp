@@ -48,11 +48,11 @@ DeviceChoice choose_device(const std::string& device, std::optional<Precision> p
     throw Error(ErrorKind::usage, fmt::format("--device {}: it must be auto, cpu or cuda[:N]", device));
   }
   if (threads < 0) throw Error(ErrorKind::usage, fmt::format("--threads {}: it must be 0 or more", threads));
-  const DeviceChoice choice{"cpu", precision.value_or(Precision::fp32), threads};
+  DeviceChoice choice{"cpu", precision.value_or(Precision::fp32), threads};
   const std::vector<Precision> available = cpu_precisions();
   if (std::find(available.begin(), available.end(), choice.precision) == available.end()) {
-    const char* reason = choice.precision == Precision::bf16 ? "bf16 needs a processor with AVX-512"
-                                                             : "the CPU has fp32 and bf16";
+    const char* reason =
+        choice.precision == Precision::bf16 ? "bf16 needs a processor with AVX-512" : "the CPU has fp32 and bf16";
     throw Error(ErrorKind::usage, fmt::format("--precision {}: {}", to_string(choice.precision), reason));
   }
   return choice;

@@ -1,5 +1,5 @@
-// From the option `--device` to a device: what there is, what was asked for, and making it. The only place above device.h
-// that knows which devices exist.
+// From the option `--device` to a device: what there is, what was asked for, and making it. The only place above
+// device.h that knows which devices exist.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ struct DeviceChoice {
   int threads = 0;
 };
 
-/// Throws Error(usage) for a name that is not auto|cpu|cuda[:N] or a precision that the device lacks, Error(device) where
-/// the device is not there, with the reason and what to do.
+/// Throws Error(usage) for a name that is not auto|cpu|cuda[:N] or a precision that the device lacks, Error(device)
+/// where the device is not there, with the reason and what to do.
 DeviceChoice choose_device(const std::string& device, std::optional<Precision> precision, int threads);
 
 std::unique_ptr<Device> make_device(const DeviceChoice& choice);

@@ -7,7 +7,9 @@
 
 namespace blindspot {
 
-double measure_gemm_gflops(Precision precision, int threads) { return cpu::measure_gemm_gflops(precision, threads); }
+double measure_gemm_gflops(Precision precision, int threads) {
+  return cpu::measure_gemm_gflops(precision, threads);
+}
 
 std::uint64_t peak_resident_bytes() {
   rusage usage{};

@@ -28,7 +28,8 @@ PreparedNetwork prepare_network(const ModelSource& source, const DeviceChoice& c
   PreparedNetwork prepared;
   prepared.device = make_device(choice);
   const std::int64_t slice = std::clamp<std::int64_t>(prepared.device->preferred_slice(batch), 1, batch);
-  prepared.network = build(source.architecture, source.state, source.information.preprocessing, slice, *prepared.device);
+  prepared.network =
+      build(source.architecture, source.state, source.information.preprocessing, slice, *prepared.device);
   return prepared;
 }
 
@@ -64,6 +65,18 @@ double cross_entropy(const std::vector<float>& logits, std::int32_t k) {
   return std::log(sum) + largest - static_cast<double>(logits[static_cast<std::size_t>(k)]);
 }
 
+/// Gives back what a forward pass kept, also when what follows throws.
+class Forgetting {
+ public:
+  explicit Forgetting(Network& network) : network_(network) {}
+  Forgetting(const Forgetting&) = delete;
+  Forgetting& operator=(const Forgetting&) = delete;
+  ~Forgetting() { network_.forget(); }
+
+ private:
+  Network& network_;
+};
+
 /// Calls `use(logits, first, count)` for each slice of `images`.
 template <typename Use>
 void forward_slices(PreparedNetwork& prepared, const std::vector<const Image*>& images, const Use& use) {
@@ -73,9 +86,9 @@ void forward_slices(PreparedNetwork& prepared, const std::vector<const Image*>& 
   for (std::size_t first = 0; first < images.size(); first += slice) {
     Array input = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
     device.upload(std::span<const float>(pack_slice(images, first, slice, network)), input);
-    Array logits = network.forward(input);
+    const Forgetting at_the_end(network);
+    const Array logits = network.forward(input);
     use(logits, first, std::min(slice, images.size() - first));
-    network.forget();
   }
 }
 
@@ -108,7 +121,15 @@ struct Model::Implementation {
   PreparedNetwork prepared;
   PreparedNetwork fp32;  // made at the first verification of a model of lower precision
   std::size_t arena_bytes = 0;
+  std::int64_t prepared_slots = 0;  // for which the arena was taken
   double milliseconds_to_open = 0;
+
+  /// No more than `pairs` need, in whole slices: the shapes that run are the slices', so this changes no bits.
+  std::int64_t slots_for(std::size_t pairs) const {
+    const std::int64_t slice = prepared.network->batch();
+    const std::int64_t needed = (static_cast<std::int64_t>(pairs) + slice - 1) / slice * slice;
+    return std::max(slice, std::min(batch, needed));
+  }
 
   PreparedNetwork& fp32_network() {
     if (choice.precision == Precision::fp32) return prepared;
@@ -130,9 +151,8 @@ Model Model::open(const std::string& model, const ModelOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   if (options.batch < 0) throw Error(ErrorKind::usage, fmt::format("--batch {}: it must be 0 or more", options.batch));
   const DeviceChoice choice = choose_device(options.device, options.precision, options.threads);
-  auto implementation = std::make_unique<Implementation>(
-      Implementation{open_model_source(model, options), choice, options.batch == 0 ? default_batch : options.batch,
-                     {}, {}, 0, 0});
+  auto implementation = std::make_unique<Implementation>(Implementation{
+      open_model_source(model, options), choice, options.batch == 0 ? default_batch : options.batch, {}, {}, 0, 0, 0});
   implementation->source.information.weights_sha256 = implementation->source.state.sha256();
   implementation->prepared = prepare_network(implementation->source, choice, implementation->batch);
   implementation->milliseconds_to_open =
@@ -140,15 +160,33 @@ Model Model::open(const std::string& model, const ModelOptions& options) {
   return Model(std::move(implementation));
 }
 
-const ModelInformation& Model::information() const { return implementation_->source.information; }
-std::string Model::device() const { return implementation_->prepared.device->name(); }
-std::string Model::device_description() const { return implementation_->prepared.device->description(); }
-Precision Model::precision() const { return implementation_->choice.precision; }
-int Model::threads() const { return implementation_->prepared.device->threads(); }
-std::int64_t Model::batch() const { return implementation_->batch; }
-std::int64_t Model::slice() const { return implementation_->prepared.network->batch(); }
-std::size_t Model::arena_bytes() const { return implementation_->arena_bytes; }
-double Model::milliseconds_to_open() const { return implementation_->milliseconds_to_open; }
+const ModelInformation& Model::information() const {
+  return implementation_->source.information;
+}
+std::string Model::device() const {
+  return implementation_->prepared.device->name();
+}
+std::string Model::device_description() const {
+  return implementation_->prepared.device->description();
+}
+Precision Model::precision() const {
+  return implementation_->choice.precision;
+}
+int Model::threads() const {
+  return implementation_->prepared.device->threads();
+}
+std::int64_t Model::batch() const {
+  return implementation_->batch;
+}
+std::int64_t Model::slice() const {
+  return implementation_->prepared.network->batch();
+}
+std::size_t Model::arena_bytes() const {
+  return implementation_->arena_bytes;
+}
+double Model::milliseconds_to_open() const {
+  return implementation_->milliseconds_to_open;
+}
 double Model::operations_per_image() const {
   return implementation_->prepared.device->prepared_operations() / static_cast<double>(slice());
 }
@@ -185,7 +223,8 @@ std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& i
     for (std::size_t i = 0; i < count; ++i) {
       const auto from = values.begin() + static_cast<std::ptrdiff_t>(i * values_per_image);
       Gradient result;
-      result.gradient = {static_cast<int>(network.height()), static_cast<int>(network.width()),
+      result.gradient = {static_cast<int>(network.height()),
+                         static_cast<int>(network.width()),
                          {from, from + static_cast<std::ptrdiff_t>(values_per_image)}};
       for (float& value : result.gradient.values) value *= scales[i];
       result.cross_entropy = cross_entropy(rows[i], slice_classes[i]);
@@ -196,14 +235,32 @@ std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& i
   return gradients;
 }
 
+std::size_t Model::prepare_walks(std::size_t pairs) {
+  Implementation& state = *implementation_;
+  Network& network = *state.prepared.network;
+  Device& device = *state.prepared.device;
+  if (state.slots_for(pairs) <= state.prepared_slots) return state.arena_bytes;
+  state.prepared_slots = 0;
+  for (;;) {
+    const std::int64_t slots = state.slots_for(pairs);
+    state.arena_bytes = levelset::memory_of_run(network, device, slots);
+    if (state.arena_bytes <= device.available_bytes()) break;
+    if (slots <= network.batch()) {
+      throw Error(ErrorKind::device, fmt::format("out of memory: {} walks at a time take {} MiB, {} MiB are free",
+                                                 slots, state.arena_bytes >> 20U, device.available_bytes() >> 20U));
+    }
+    state.batch = std::max(network.batch(), slots / 2);
+  }
+  device.commit(state.arena_bytes);
+  state.prepared_slots = state.slots_for(pairs);
+  return state.arena_bytes;
+}
+
 bool Model::walk(const std::vector<WalkPair>& pairs, const WalkParameters& parameters, const WalkOptions& options) {
   parameters.check();
   for (const WalkPair& pair : pairs) check_classes({pair.source_class, pair.target_class}, information().class_count);
   PreparedNetwork& prepared = implementation_->prepared;
-  const std::int64_t slots = options.batch == 0 ? implementation_->batch : options.batch;
-  if (implementation_->arena_bytes == 0) {
-    implementation_->arena_bytes = levelset::prepare(*prepared.network, *prepared.device, slots);
-  }
+  prepare_walks(pairs.size());
   levelset::Fp32Probabilities reverify;
   if (precision() != Precision::fp32) {
     reverify = [this](std::span<const Image* const> images, std::span<const std::array<std::int32_t, 2>> classes) {
@@ -218,7 +275,8 @@ bool Model::walk(const std::vector<WalkPair>& pairs, const WalkParameters& param
       return probabilities;
     };
   }
-  return levelset::traverse(*prepared.network, *prepared.device, slots, pairs, parameters, options, reverify);
+  return levelset::traverse(*prepared.network, *prepared.device, implementation_->slots_for(pairs.size()), pairs,
+                            parameters, options, reverify);
 }
 
 std::vector<float> Model::probabilities_fp32(const std::vector<const Image*>& images,

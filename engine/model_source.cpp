@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "engine/preprocessing_choice.h"
+#include "engine/small_json.h"
 #include "weights/demo/embedded.h"
 
 namespace blindspot {
@@ -19,8 +19,7 @@ using nlohmann::json;
 
 /// What a Hugging Face folder's config.json adds to the tensors.
 struct FolderConfiguration {
-  std::optional<float> layer_norm_epsilon;
-  std::optional<std::int64_t> heads;
+  TransformerConfiguration transformer;
   std::vector<std::string> classes;
 };
 
@@ -37,20 +36,20 @@ FolderConfiguration read_folder_configuration(const fs::path& folder) {
   const fs::path path = folder / "config.json";
   FolderConfiguration configuration;
   if (!fs::exists(path)) return configuration;
-  std::ifstream stream(path, std::ios::binary);
-  const json document = json::parse(std::string((std::istreambuf_iterator<char>(stream)),
-                                                std::istreambuf_iterator<char>()), nullptr, false);
+  const json document = read_small_json_file(path);
   if (!document.is_object()) throw Error(ErrorKind::input, fmt::format("{}: is not a JSON object", path.string()));
-  // transformers' own default where the file is silent.
-  configuration.layer_norm_epsilon = 1e-12F;
+  configuration.transformer.file = path.string();
   if (document.contains("layer_norm_eps")) {
     if (!document["layer_norm_eps"].is_number()) {
       throw Error(ErrorKind::input, fmt::format("{}: `layer_norm_eps` is not a number", path.string()));
     }
-    configuration.layer_norm_epsilon = document["layer_norm_eps"].get<float>();
+    configuration.transformer.layer_norm_epsilon = document["layer_norm_eps"].get<float>();
   }
-  if (document.contains("num_attention_heads") && document["num_attention_heads"].is_number_integer()) {
-    configuration.heads = document["num_attention_heads"].get<std::int64_t>();
+  if (document.contains("num_attention_heads")) {
+    if (!document["num_attention_heads"].is_number_integer()) {
+      throw Error(ErrorKind::input, fmt::format("{}: `num_attention_heads` is not a whole number", path.string()));
+    }
+    configuration.transformer.heads = document["num_attention_heads"].get<std::int64_t>();
   }
   if (document.contains("id2label") && document["id2label"].is_object()) {
     const json& labels = document["id2label"];
@@ -70,7 +69,7 @@ std::vector<std::string> classes_of_metadata(const std::map<std::string, std::st
                                              const std::string& file) {
   const auto written = metadata.find("classes");
   if (written == metadata.end()) return {};
-  const json list = json::parse(written->second, nullptr, false);
+  const json list = parse_bounded(written->second, fmt::format("{}: the metadata's `classes`", file));
   std::vector<std::string> classes;
   if (list.is_array()) {
     for (const json& name : list) {
@@ -86,16 +85,16 @@ std::vector<std::string> classes_of_metadata(const std::map<std::string, std::st
 /// Architecture by option, else by the file; unknown ones are refused with what to do.
 Architecture architecture_of(const weights::StateDict& state, const ModelOptions& options,
                              const FolderConfiguration& configuration) {
-  if (!options.architecture.empty()) return architecture_named_for(options.architecture, state);
-  std::optional<Architecture> recognised = recognise(state, configuration.layer_norm_epsilon);
-  if (!recognised) {
-    throw Error(ErrorKind::input,
-                fmt::format("{}: its tensors are of no network that blindspot knows; name it with --architecture if you "
-                            "know better ({} tensors)", state.name(), state.tensors().size()));
+  if (!options.architecture.empty()) {
+    return architecture_named_for(options.architecture, state, configuration.transformer);
   }
-  if (auto* transformer = std::get_if<VisionTransformerDescription>(&recognised->description);
-      transformer != nullptr && configuration.heads) {
-    transformer->heads = *configuration.heads;
+  std::optional<Architecture> recognised = recognise(state, configuration.transformer);
+  if (!recognised) {
+    throw Error(
+        ErrorKind::input,
+        fmt::format("{}: its tensors are of no network that blindspot knows; name it with --architecture if you "
+                    "know better ({} tensors)",
+                    state.name(), state.tensors().size()));
   }
   return *std::move(recognised);
 }
@@ -135,11 +134,34 @@ ModelSource open_rule(const std::string& name, const ModelOptions& options) {
   return assemble(std::move(state), named, {}, std::nullopt, "");
 }
 
-ModelSource open_file(const fs::path& path, const std::optional<fs::path>& folder, const ModelOptions& options) {
+ModelSource open_file(const fs::path& path, const ModelOptions& options, const std::optional<fs::path>& folder = {}) {
   auto file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(path));
   const FolderConfiguration configuration = folder ? read_folder_configuration(*folder) : FolderConfiguration{};
   std::string sha256 = file->sha256();
   return assemble(weights::StateDict::from_file(std::move(file)), options, configuration, folder, std::move(sha256));
+}
+
+/// A folder as Hugging Face lays it out.
+ModelSource open_folder(const fs::path& folder, const ModelOptions& options) {
+  const fs::path file = folder / "model.safetensors";
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) {
+    throw Error(ErrorKind::input, fmt::format("{}: a folder without model.safetensors", folder.string()));
+  }
+  return open_file(file, options, folder);
+}
+
+/// NAME.safetensors, NAME.pth, NAME.pt, NAME.th or the folder NAME within the weight folder.
+std::optional<ModelSource> open_known(const std::string& name, const ModelOptions& options) {
+  if (name.empty() || name.find('/') != std::string::npos) return std::nullopt;
+  std::error_code ignored;
+  for (const char* ending : {".safetensors", ".pth", ".pt", ".th"}) {
+    const fs::path file = weight_folder() / (name + ending);
+    if (fs::exists(file, ignored)) return open_file(file, options);
+  }
+  const fs::path folder = weight_folder() / name;
+  if (fs::is_directory(folder, ignored)) return open_folder(folder, options);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -161,21 +183,12 @@ ModelSource open_model_source(const std::string& model, const ModelOptions& opti
   }
   std::error_code ignored;
   const fs::path path(model);
-  if (fs::is_directory(path, ignored)) {
-    const fs::path file = path / "model.safetensors";
-    if (!fs::exists(file, ignored)) {
-      throw Error(ErrorKind::input, fmt::format("{}: a folder without model.safetensors", model));
-    }
-    return named(open_file(file, path, options));
-  }
-  if (fs::exists(path, ignored)) return named(open_file(path, std::nullopt, options));
-  if (model.find('/') == std::string::npos) {
-    const fs::path known = weight_folder() / (model + ".safetensors");
-    if (fs::exists(known, ignored)) return named(open_file(known, std::nullopt, options));
-  }
+  if (fs::is_directory(path, ignored)) return named(open_folder(path, options));
+  if (fs::exists(path, ignored)) return named(open_file(path, options));
+  if (auto known = open_known(model, options)) return named(*std::move(known));
   throw Error(ErrorKind::input,
-              fmt::format("{}: no such file, and no network of that name in {} (built in: demo-resnet, demo-vit)", model,
-                          weight_folder().string()));
+              fmt::format("{}: no such file, and no network of that name in {} (built in: demo-resnet, demo-vit)",
+                          model, weight_folder().string()));
 }
 
 }  // namespace blindspot

@@ -1,5 +1,5 @@
-// From what a user calls a model (a file, a folder, a built-in name, `rule:ARCH`) to its tensors, its architecture and its
-// preprocessing. Sees weights and networks; opens no device.
+// From what a user calls a model (a file, a folder, a built-in name, `rule:ARCH`) to its tensors, its architecture and
+// its preprocessing. Sees weights and networks; opens no device.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// How a picture becomes a network's input: chosen from the options, the weight file's metadata, a Hugging Face folder or
-// the family's default, in that order. Also the JSON form that weight files and results carry. Sees nlohmann-json.
+// How a picture becomes a network's input: chosen from the options, the weight file's metadata, a Hugging Face folder
+// or the family's default, in that order. Also the JSON form that weight files and results carry. Sees nlohmann-json.
 #pragma once
 
 #include <filesystem>

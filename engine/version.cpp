@@ -7,7 +7,9 @@
 
 namespace blindspot {
 
-std::string_view version() { return BLINDSPOT_VERSION; }
+std::string_view version() {
+  return BLINDSPOT_VERSION;
+}
 
 std::string version_details() {
   return fmt::format("blindspot {}: {}; zlib {}; without CUDA", version(), cpu::describe_processor(), zlibVersion());

@@ -1,5 +1,5 @@
-// The facade behind the public header weights.h: inspecting, converting and making weight files, and plain float tensors
-// for results and noise. Sees weights and networks.
+// The facade behind the public header weights.h: inspecting, converting and making weight files, and plain float
+// tensors for results and noise. Sees weights and networks.
 #include "blindspot/weights.h"
 
 #include <fmt/format.h>
@@ -31,10 +31,8 @@ std::vector<std::byte> bytes_of(const std::vector<float>& values) {
   return bytes;
 }
 
-TensorToWrite float32_of(std::string name, std::vector<std::int64_t> shape,
-                         std::function<std::vector<float>()> read) {
-  return {{std::move(name), std::move(shape), ElementType::f32},
-          [read = std::move(read)] { return bytes_of(read()); }};
+TensorToWrite float32_of(std::string name, std::vector<std::int64_t> shape, std::function<std::vector<float>()> read) {
+  return {{std::move(name), std::move(shape), ElementType::f32}, [read = std::move(read)] { return bytes_of(read()); }};
 }
 
 std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const std::string& prefix = "") {
@@ -65,6 +63,9 @@ std::map<std::string, std::string> network_metadata(const ModelSource& source) {
   metadata["preprocessing"] = preprocessing_to_json(source.information.preprocessing);
   if (const auto* transformer = std::get_if<VisionTransformerDescription>(&source.architecture.description)) {
     metadata["heads"] = std::to_string(transformer->heads);
+    if (transformer->layer_norm_epsilon != VisionTransformerDescription{}.layer_norm_epsilon) {
+      metadata["layer_norm_epsilon"] = fmt::format("{}", transformer->layer_norm_epsilon);
+    }
   }
   if (!source.information.classes.empty()) metadata["classes"] = nlohmann::json(source.information.classes).dump();
   return metadata;
@@ -78,8 +79,8 @@ void convert_lpips(const std::filesystem::path& alexnet, const std::filesystem::
   const weights::WeightFile head_file = weights::WeightFile::open(heads);
   std::vector<TensorToWrite> tensors = tensors_of(features, "features.");
   if (tensors.size() != 10) {
-    throw Error(ErrorKind::input, fmt::format("{}: holds {} tensors `features.*`, AlexNet has 10", alexnet.string(),
-                                              tensors.size()));
+    throw Error(ErrorKind::input,
+                fmt::format("{}: holds {} tensors `features.*`, AlexNet has 10", alexnet.string(), tensors.size()));
   }
   constexpr std::array<std::int64_t, 5> channels{64, 192, 384, 256, 256};
   for (std::size_t k = 0; k < channels.size(); ++k) {
@@ -88,8 +89,8 @@ void convert_lpips(const std::filesystem::path& alexnet, const std::filesystem::
     if (index < 0) throw Error(ErrorKind::input, fmt::format("{}: the tensor {} is missing", heads.string(), name));
     const auto i = static_cast<std::size_t>(index);
     if (head_file.tensors()[i].shape != std::vector<std::int64_t>{1, channels[k], 1, 1}) {
-      throw Error(ErrorKind::input, fmt::format("{}: the tensor {} must be [1, {}, 1, 1]", heads.string(), name,
-                                                channels[k]));
+      throw Error(ErrorKind::input,
+                  fmt::format("{}: the tensor {} must be [1, {}, 1, 1]", heads.string(), name, channels[k]));
     }
     tensors.push_back(float32_of(name, head_file.tensors()[i].shape, [&head_file, i] { return head_file.read(i); }));
   }
@@ -160,13 +161,15 @@ void write_random_weights(const std::string& architecture, std::uint64_t seed, c
   weights::write_safetensors(output, metadata, tensors_of(source.state));
 }
 
-std::vector<std::string> known_architectures() { return architecture_names(); }
+std::vector<std::string> known_architectures() {
+  return architecture_names();
+}
 
 std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::path& path) {
   const weights::WeightFile file = weights::WeightFile::open(path);
   std::map<std::string, FloatTensor> tensors;
   for (std::size_t i = 0; i < file.tensors().size(); ++i) {
-    tensors[file.tensors()[i].name] = {file.tensors()[i].shape, file.read(i)};
+    tensors[file.tensors()[i].name] = {file.tensors()[i].shape, file.read(i, false)};
   }
   return tensors;
 }
@@ -174,6 +177,7 @@ std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::pat
 void write_float_tensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
                          const std::vector<NamedFloatTensor>& tensors) {
   std::vector<TensorToWrite> to_write;
+  to_write.reserve(tensors.size());
   for (const NamedFloatTensor& tensor : tensors) {
     to_write.push_back(weights::float_tensor(tensor.name, tensor.shape, tensor.values));
   }

@@ -54,6 +54,7 @@ std::vector<Ranked> likeliest(const std::vector<float>& logits) {
                    [&logits](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
   order.resize(std::min(order.size(), classes_shown));
   std::vector<Ranked> ranked;
+  ranked.reserve(order.size());
   for (const std::size_t k : order) ranked.push_back({k, probabilities[k]});
   return ranked;
 }

@@ -7,7 +7,6 @@
 #include "blindspot/distances.h"
 #include "tools/commands.h"
 #include "tools/numbers.h"
-#include "tools/options.h"
 #include "tools/walk_command.h"
 
 namespace blindspot::tools {
@@ -17,15 +16,10 @@ namespace {
 constexpr std::size_t pictures_of_demo = 4;
 
 struct DemoOptions {
-  std::string model = "demo-resnet";
-  std::string output = "blindspot-demo";
-  bool overwrite = false;
+  WalkRequest request;
   std::string images;
   std::optional<std::int64_t> count;
   std::uint64_t seed = 0;
-  WalkChoice walk;
-  ModelOptions network;
-  PrintingOptions printing;
 };
 
 bool parse(const Arguments& arguments, DemoOptions& options) {
@@ -34,10 +28,10 @@ bool parse(const Arguments& arguments, DemoOptions& options) {
       "Draw pictures and walk between them with a built-in network. With --images only draw: labelled pictures "
       "in class folders.",
       "blindspot demo -o found\n  blindspot demo --images pictures --count 100");
-  line.argument("MODEL", options.model, "demo-resnet or demo-vit (demo-resnet)", Need::optional);
+  line.argument("MODEL", options.request.model, "demo-resnet or demo-vit (demo-resnet)", Need::optional);
   line.heading("Output");
-  line.option("-o,--output", "DIR", "Folder of the result (blindspot-demo)", options.output);
-  line.flag("--overwrite", "Replace what is there", options.overwrite);
+  line.option("-o,--output", "DIR", "Folder of the result (blindspot-demo)", options.request.output.path);
+  line.flag("--overwrite", "Replace what is there", options.request.output.overwrite);
   line.option("--images", "DIR", "Write labelled pictures into this folder instead of walking", options.images);
   line.option("--count", "N", "How many, over all classes (100)",
               [&options](const std::string& text) { options.count = read_count("--count", text, 1, 1'000'000); });
@@ -45,11 +39,23 @@ bool parse(const Arguments& arguments, DemoOptions& options) {
   line.option("--seed", "N", "Which pictures, and of the random start (0)",
               [&options](const std::string& text) { options.seed = read_seed("--seed", text); });
   line.option("--iterations", "N", "Steps of a walk (400)", [&options](const std::string& text) {
-    options.walk.iterations = read_count("--iterations", text, 0, 1'000'000);
+    options.request.walk.iterations = read_count("--iterations", text, 0, 1'000'000);
   });
-  add_device_options(line, options.network);
-  add_printing_options(line, options.printing);
+  add_device_options(line, options.request.network);
+  add_printing_options(line, options.request.printing);
   return line.parse(arguments);
+}
+
+/// What is of no use when pictures are only drawn; said rather than ignored.
+void refuse_what_walks(const DemoOptions& options) {
+  const WalkRequest& request = options.request;
+  const auto refuse = [](bool given, const std::string& option, const std::string& why) {
+    if (given) throw Error(ErrorKind::usage, fmt::format("{}: is of no use with --images, {}", option, why));
+  };
+  refuse(!request.model.empty(), "MODEL", "which only draws");
+  refuse(!request.output.path.empty(), "--output", "which names the folder itself");
+  refuse(request.output.overwrite, "--overwrite", "which only fills a new or an empty folder");
+  refuse(request.walk.iterations.has_value(), "--iterations", "which only draws");
 }
 
 /// Class folders sort in the order of the classes: "0-NAME", "1-NAME", …
@@ -58,7 +64,7 @@ std::string class_folder(std::size_t label) {
 }
 
 int write_pictures(const DemoOptions& options) {
-  OutputFolder folder(options.images, false);
+  OutputFolder folder(options.images, false, false);
   const std::size_t classes = drawn_class_names().size();
   const auto count = static_cast<std::uint64_t>(options.count.value_or(100));
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -69,7 +75,7 @@ int write_pictures(const DemoOptions& options) {
               draw_picture(static_cast<int>(label), i / classes, options.seed));
   }
   folder.commit();
-  if (options.printing.json) {
+  if (options.request.printing.json) {
     Json result = document("demo-images");
     result["output"] = options.images;
     result["count"] = count;
@@ -149,27 +155,29 @@ std::string story(const WalkPlan& plan, const std::vector<WalkedPair>& walked, c
 int run_demo(const Arguments& arguments) {
   DemoOptions options;
   if (!parse(arguments, options)) return 0;
-  if (!options.images.empty()) return write_pictures(options);
+  if (!options.images.empty()) {
+    refuse_what_walks(options);
+    return write_pictures(options);
+  }
   if (options.count) throw Error(ErrorKind::usage, "--count: is of use with --images only");
-  WalkPlan plan;
-  options.walk.seed = options.seed;
-  plan.parameters = options.walk.resolve();
+  WalkRequest& request = options.request;
+  request.grid = true;
+  request.walk.seed = options.seed;
+  if (request.model.empty()) request.model = "demo-resnet";
+  if (request.output.path.empty()) request.output.path = "blindspot-demo";
 
-  const StopSignals stop;
-  OutputFolder folder(options.output, options.overwrite);
-  Model model = Model::open(options.model, options.network);
-  plan.sources = choose_pictures(model, options.seed);
-  plan.targets = plan.sources;
-  plan.pairs = every_ordered_pair(plan.sources.size());
-  for (const Participant& picture : plan.sources) write_png(folder.path() / picture.path, to_picture(picture.image));
-
-  const ClassNames names("", model.information());
-  const WalkCommand command{"grid", true, options.printing.quiet, options.output};
-  const WalkOutcome outcome = walk_and_save(model, plan, names, command, folder, stop);
-  if (options.printing.json) {
-    print_outcome(outcome, plan, names, command, true);
+  OpenedWalk walk(request);
+  walk.plan.sources = choose_pictures(walk.model, options.seed);
+  walk.plan.targets = walk.plan.sources;
+  walk.plan.pairs = every_ordered_pair(walk.plan.sources.size());
+  for (const Participant& picture : walk.plan.sources) {
+    write_png(walk.folder.path() / picture.path, to_picture(picture.image));
+  }
+  const WalkOutcome outcome = walk_and_save(walk, request);
+  if (request.printing.json) {
+    print_outcome(outcome, walk, request);
   } else if (outcome.saved) {
-    print(story(plan, outcome.walked, names, options.output));
+    print(story(walk.plan, outcome.walked, walk.names, request.output.path));
   }
   return outcome.exit_code;
 }

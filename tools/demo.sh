@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 . tools/requirements.sh
 
 require build
-cmake --preset release -DBLINDSPOT_TESTS=OFF -DBLINDSPOT_BENCH=OFF -B build/demo >build/demo-configure.log 2>&1 ||
-  { cat build/demo-configure.log; exit 1; }
-cmake --build build/demo
-program=$PWD/build/demo/blindspot
+mkdir -p build
+cmake --preset release >build/release-configure.log 2>&1 || { cat build/release-configure.log; exit 1; }
+cmake --build build/release --target blindspot_cli
+program=$PWD/build/release/blindspot
 cd "$here"
 exec "$program" demo "$@"

@@ -49,6 +49,7 @@ void print_help() {
 
 std::vector<std::string> command_names() {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const Command& command : commands) names.emplace_back(command.name);
   return names;
 }

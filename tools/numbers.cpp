@@ -62,4 +62,10 @@ std::array<float, 3> read_channels(const std::string& option, const std::string&
   return channels;
 }
 
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", extent);
+  return "[" + text + "]";
+}
+
 }  // namespace blindspot::tools

@@ -1,13 +1,15 @@
-// Strict reading of numbers that stand in options: the whole text or nothing. Uses the public error type only.
+// Numbers as text: strict reading of those that stand in options, the whole text or nothing; and shapes. Uses the
+// public error type only.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace blindspot::tools {
 
-// Each throws Error(usage) that names `option`, what was given and what it must be.
+// Each that reads throws Error(usage) that names `option`, what was given and what it must be.
 
 /// A whole number in [smallest, largest].
 std::int64_t read_count(const std::string& option, const std::string& text, std::int64_t smallest,
@@ -18,5 +20,8 @@ std::uint64_t read_seed(const std::string& option, const std::string& text);
 float read_number(const std::string& option, const std::string& text);
 /// "R,G,B": three finite numbers.
 std::array<float, 3> read_channels(const std::string& option, const std::string& text);
+
+/// "[64, 3, 7, 7]".
+std::string shape_text(const std::vector<std::int64_t>& shape);
 
 }  // namespace blindspot::tools

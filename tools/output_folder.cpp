@@ -3,12 +3,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <stdio.h>  // NOLINT(modernize-deprecated-headers): renameat2 stands here
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <random>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "blindspot/error.h"
 
@@ -18,38 +21,70 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Names that a result consists of; a folder with any other is not ours to remove.
-bool is_result_file(const fs::directory_entry& entry) {
-  if (!entry.is_regular_file()) return false;
-  const std::string name = entry.path().filename().string();
-  constexpr std::array<std::string_view, 3> whole{"result.json", "images.safetensors", "grid.png"};
-  for (const std::string_view known : whole) {
-    if (name == known) return true;
-  }
-  constexpr std::array<std::string_view, 3> beginnings{"final-", "path-", "image-"};
-  for (const std::string_view beginning : beginnings) {
-    if (name.starts_with(beginning) && name.ends_with(".png")) return true;
-  }
-  return false;
+constexpr std::string_view partial_beginning = ".partial-";
+
+/// What a run that was killed, or still goes on, has in an existing folder: not counted and never touched.
+bool is_partial_folder(const fs::directory_entry& entry) {
+  return entry.path().filename().string().starts_with(partial_beginning);
 }
 
-void refuse_what_is_there(const std::string& name, const fs::path& path, bool overwrite) {
+/// Names that a result consists of; nothing else is ours to remove.
+bool is_result_file(const fs::directory_entry& entry) {
+  if (!fs::is_regular_file(entry.symlink_status())) return false;
+  const std::string name = entry.path().filename().string();
+  constexpr std::array<std::string_view, 3> whole{"result.json", "images.safetensors", "grid.png"};
+  if (std::find(whole.begin(), whole.end(), name) != whole.end()) return true;
+  constexpr std::array<std::string_view, 3> beginnings{"final-", "path-", "image-"};
+  constexpr std::string_view ending = ".png";
+  return std::any_of(beginnings.begin(), beginnings.end(), [&](std::string_view beginning) {
+    if (!name.starts_with(beginning) || !name.ends_with(ending)) return false;
+    const std::string_view numbers =
+        std::string_view(name).substr(beginning.size(), name.size() - beginning.size() - ending.size());
+    return !numbers.empty() && numbers.find_first_not_of("0123456789-") == std::string_view::npos;
+  });
+}
+
+void refuse_what_is_there(const std::string& name, const fs::path& path, bool overwrite, bool replaceable) {
   if (!fs::exists(path)) return;
   if (!fs::is_directory(path)) {
     throw Error(ErrorKind::input, fmt::format("{}: is a file; name a folder for the result", name));
   }
-  if (fs::is_empty(path)) return;
-  if (!overwrite) {
-    throw Error(ErrorKind::usage,
-                fmt::format("{}: exists already; give --overwrite to replace the result in it", name));
-  }
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-    if (is_result_file(entry)) continue;
-    throw Error(ErrorKind::usage,
-                fmt::format("{}: holds {}, which is no part of a result; move it away or name another "
-                            "folder",
-                            name, entry.path().filename().string()));
+    if (is_partial_folder(entry)) continue;
+    const std::string there = entry.path().filename().string();
+    if (!replaceable) {
+      throw Error(ErrorKind::usage, fmt::format("{}: holds {} already; name a new or an empty folder", name, there));
+    }
+    if (!is_result_file(entry)) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("{}: holds {}, which is no part of a result and stays even with --overwrite; move it "
+                              "away or name another folder",
+                              name, there));
+    }
+    if (!overwrite) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("{}: exists already; give --overwrite to replace the result in it", name));
+    }
   }
+}
+
+/// Makes a folder of a name that nothing has, `beginning` and six characters. Throws Error(input) naming the path.
+fs::path make_unique_folder(const std::string& name, const std::string& beginning) {
+  constexpr std::string_view characters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr int most_tries = 100;
+  std::random_device random;
+  std::uniform_int_distribution<std::size_t> any(0, characters.size() - 1);
+  std::error_code error;
+  fs::path path;
+  for (int i = 0; i < most_tries; ++i) {
+    std::string ending;
+    while (ending.size() < 6) ending += characters[any(random)];
+    path = beginning + ending;
+    if (fs::create_directory(path, error)) return path;
+    if (error && error != std::errc::file_exists) break;
+  }
+  throw Error(ErrorKind::input, fmt::format("{}: the folder {} cannot be made: {}", name, path.string(),
+                                            error ? error.message() : "its name is taken"));
 }
 
 /// Absolute, links resolved, without a slash at the end.
@@ -71,10 +106,12 @@ fs::path first_missing(fs::path path) {
 
 }  // namespace
 
-OutputFolder::OutputFolder(const std::string& path, bool overwrite) : name_(path) {
+OutputFolder::OutputFolder(const std::string& path, bool overwrite, bool replaceable)
+    : name_(path), overwrite_(overwrite) {
   try {
     final_ = final_path(path);
-    refuse_what_is_there(name_, final_, overwrite);
+    refuse_what_is_there(name_, final_, overwrite, replaceable);
+    existed_ = fs::exists(final_);
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorKind::input, fmt::format("{}: {}", name_, error.code().message()));
   }
@@ -82,7 +119,7 @@ OutputFolder::OutputFolder(const std::string& path, bool overwrite) : name_(path
 }
 
 OutputFolder::~OutputFolder() {
-  if (committed_) return;
+  if (commit_called_) return;
   std::error_code ignored;
   fs::remove_all(partial_, ignored);
   // Folders above it that were made for it go too, from the bottom, as far as they are empty.
@@ -92,38 +129,70 @@ OutputFolder::~OutputFolder() {
 }
 
 void OutputFolder::make_partial_folder() {
-  partial_ = final_.parent_path() / fmt::format("{}.partial-{}", final_.filename().string(), getpid());
-  std::error_code error;
-  first_made_ = first_missing(partial_.parent_path());
-  fs::create_directories(partial_.parent_path(), error);
-  if (!error && !fs::create_directory(partial_, error) && !error) error = std::make_error_code(std::errc::file_exists);
-  if (error) {
-    throw Error(ErrorKind::input, fmt::format("{}: the folder cannot be made: {}", name_, error.message()));
+  if (existed_) {
+    partial_ = make_unique_folder(name_, (final_ / partial_beginning).string());
+    return;
   }
+  const fs::path parent = final_.parent_path();
+  first_made_ = first_missing(parent);
+  std::error_code error;
+  fs::create_directories(parent, error);
+  if (error) {
+    const fs::path missing = first_missing(parent);
+    throw Error(ErrorKind::input, fmt::format("{}: the folder {} cannot be made: {}", name_,
+                                              (missing.empty() ? parent : missing).string(), error.message()));
+  }
+  partial_ = make_unique_folder(name_, final_.string() + std::string(partial_beginning));
 }
 
 void OutputFolder::commit() {
-  std::error_code error;
-  if (fs::exists(final_, error)) {
-    replace_existing();
-  } else {
-    fs::rename(partial_, final_, error);
-    if (error) throw Error(ErrorKind::input, fmt::format("{}: cannot be made: {}", name_, error.message()));
+  commit_called_ = true;
+  if (existed_) {
+    try {
+      fill_existing();
+    } catch (const fs::filesystem_error& error) {
+      refuse_commit(fmt::format("{}: {}", error.path1().string(), error.code().message()));
+    }
+    return;
   }
-  committed_ = true;
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(final_, error))) refuse_commit("has appeared during the run");
+  fs::rename(partial_, final_, error);
+  if (error) refuse_commit(fmt::format("cannot be made: {}", error.message()));
 }
 
-void OutputFolder::replace_existing() {
-  std::error_code error;
-  if (renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, final_.c_str(), RENAME_EXCHANGE) != 0) {
-    // A file system that cannot swap two names: one after the other.
-    const fs::path old = final_.parent_path() / fmt::format("{}.old-{}", final_.filename().string(), getpid());
-    fs::rename(final_, old, error);
-    if (!error) fs::rename(partial_, final_, error);
-    if (error) throw Error(ErrorKind::input, fmt::format("{}: cannot be replaced: {}", name_, error.message()));
-    partial_ = old;
+void OutputFolder::fill_existing() {
+  // result.json goes first and comes last: wherever this ends, what has a result.json is whole.
+  const auto result_json_last = [](const fs::path& a, const fs::path& b) {
+    const bool last_a = a.filename() == "result.json";
+    const bool last_b = b.filename() == "result.json";
+    return last_a != last_b ? last_b : a < b;
+  };
+  std::vector<fs::path> old;
+  for (const fs::directory_entry& entry : fs::directory_iterator(final_)) {
+    if (!is_result_file(entry)) continue;
+    if (!overwrite_)
+      refuse_commit(fmt::format("{} has appeared in it during the run", entry.path().filename().string()));
+    old.push_back(entry.path());
   }
-  fs::remove_all(partial_, error);
+  std::vector<fs::path> made;
+  for (const fs::directory_entry& entry : fs::directory_iterator(partial_)) {
+    made.push_back(entry.path());
+    const fs::path place = final_ / entry.path().filename();
+    if (std::find(old.begin(), old.end(), place) == old.end() && fs::exists(fs::symlink_status(place))) {
+      refuse_commit(fmt::format("{} has appeared in it during the run", place.filename().string()));
+    }
+  }
+  std::sort(old.begin(), old.end(), result_json_last);
+  std::for_each(old.rbegin(), old.rend(), [](const fs::path& path) { fs::remove(path); });
+  std::sort(made.begin(), made.end(), result_json_last);
+  for (const fs::path& path : made) fs::rename(path, final_ / path.filename());
+  std::error_code ignored;
+  fs::remove(partial_, ignored);
+}
+
+void OutputFolder::refuse_commit(const std::string& what) const {
+  throw Error(ErrorKind::input, fmt::format("{}: {}; the result is kept in {}", name_, what, partial_.string()));
 }
 
 void check_output_file(const std::string& path, bool overwrite) {
@@ -135,8 +204,8 @@ void check_output_file(const std::string& path, bool overwrite) {
   if (!overwrite && fs::exists(file, error)) {
     throw Error(ErrorKind::usage, fmt::format("{}: exists already; give --overwrite to replace it", path));
   }
-  const std::string trial = fmt::format("{}.partial-{}", path, getpid());
-  const int descriptor = open(trial.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  std::string trial = path + ".partial-XXXXXX";
+  const int descriptor = mkostemp(trial.data(), O_CLOEXEC);
   if (descriptor < 0) {
     throw Error(ErrorKind::input,
                 fmt::format("{}: cannot be written: {}", path, std::generic_category().message(errno)));

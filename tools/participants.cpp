@@ -22,6 +22,7 @@ std::int32_t largest_index(const std::vector<float>& logits) {
 
 std::vector<const Image*> pointers_to(const std::vector<NamedImage>& images) {
   std::vector<const Image*> pointers;
+  pointers.reserve(images.size());
   for (const NamedImage& named : images) pointers.push_back(&named.image);
   return pointers;
 }

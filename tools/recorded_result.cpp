@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <fstream>
+#include <limits>
 
 #include "blindspot/weights.h"
 #include "tools/json_output.h"
@@ -20,12 +22,12 @@ class Node {
 
   Node at(const std::string& key) const {
     const std::string where = where_.empty() ? key : where_ + "." + key;
-    if (!value_.is_object() || !value_.contains(key)) refuse(where, "is missing");
+    if (!value_.is_object() || !value_.contains(key)) refuse_part(where, "is missing");
     return {value_[key], file_, where};
   }
 
   std::vector<Node> elements() const {
-    if (!value_.is_array()) refuse(where_, "is not a list");
+    if (!value_.is_array()) refuse("is not a list");
     std::vector<Node> nodes;
     for (std::size_t i = 0; i < value_.size(); ++i)
       nodes.emplace_back(value_[i], file_, fmt::format("{}[{}]", where_, i));
@@ -33,32 +35,45 @@ class Node {
   }
 
   std::string text() const {
-    if (!value_.is_string()) refuse(where_, "is not a text");
+    if (!value_.is_string()) refuse("is not a text");
     return value_.get<std::string>();
   }
 
   double number() const {
-    if (!value_.is_number()) refuse(where_, "is not a number");
-    return value_.get<double>();
+    if (!value_.is_number()) refuse("is not a number");
+    const auto number = value_.get<double>();
+    if (!std::isfinite(static_cast<float>(number))) refuse("is beyond the range of float32");
+    return number;
+  }
+
+  /// null is what a number that is none is written as.
+  double number_or_nan() const { return value_.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(); }
+
+  double probability() const {
+    const double value = number_or_nan();
+    if (value < 0 || value > 1) refuse("is not from 0 to 1");
+    return value;
   }
 
   int whole(std::int64_t smallest, std::int64_t largest) const {
-    if (!value_.is_number_integer()) refuse(where_, "is not a whole number");
+    if (!value_.is_number_integer()) refuse("is not a whole number");
     const auto number = value_.get<std::int64_t>();
-    if (number < smallest || number > largest) refuse(where_, fmt::format("is not from {} to {}", smallest, largest));
+    if (number < smallest || number > largest) refuse(fmt::format("is not from {} to {}", smallest, largest));
     return static_cast<int>(number);
   }
 
   bool flag() const {
-    if (!value_.is_boolean()) refuse(where_, "is neither true nor false");
+    if (!value_.is_boolean()) refuse("is neither true nor false");
     return value_.get<bool>();
   }
 
-  [[noreturn]] void refuse(const std::string& where, const std::string& what) const {
+  [[noreturn]] void refuse(const std::string& what) const { refuse_part(where_, what); }
+
+ private:
+  [[noreturn]] void refuse_part(const std::string& where, const std::string& what) const {
     throw Error(ErrorKind::input, fmt::format("{}: `{}` {}", file_, where, what));
   }
 
- private:
   const Json& value_;
   std::string file_, where_;
 };
@@ -74,9 +89,16 @@ Json parse_file(const std::filesystem::path& path) {
 
 std::array<float, 3> channels_of(const Node& node) {
   const std::vector<Node> elements = node.elements();
-  if (elements.size() != 3) throw Error(ErrorKind::input, "result.json: mean and std have three numbers each");
+  if (elements.size() != 3) node.refuse("has not three numbers");
   return {static_cast<float>(elements[0].number()), static_cast<float>(elements[1].number()),
           static_cast<float>(elements[2].number())};
+}
+
+Interpolation interpolation_of(const Node& node) {
+  const std::string text = node.text();
+  if (text == "bilinear") return Interpolation::bilinear;
+  if (text == "bicubic") return Interpolation::bicubic;
+  node.refuse(fmt::format("is {}, not bilinear or bicubic", text));
 }
 
 PreprocessingOptions preprocessing_of(const Node& node) {
@@ -85,10 +107,12 @@ PreprocessingOptions preprocessing_of(const Node& node) {
   options.input_size = node.at("input_size").whole(1, largest_side);
   options.resize = node.at("resize").whole(0, largest_side);
   options.crop = node.at("crop").whole(1, largest_side);
-  options.interpolation =
-      node.at("interpolation").text() == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+  options.interpolation = interpolation_of(node.at("interpolation"));
   options.mean = channels_of(node.at("mean"));
   options.deviation = channels_of(node.at("std"));
+  for (const float value : *options.deviation) {
+    if (!(value > 0)) node.at("std").refuse("has a number that is not above 0");
+  }
   return options;
 }
 
@@ -102,19 +126,21 @@ RecordedPair pair_of(const Node& node) {
   pair.target_path = target.at("path").text();
   pair.source_class = source.at("class").whole(0, largest_class);
   pair.target_class = target.at("class").whole(0, largest_class);
-  pair.source_probability = source.at("probability").number();
-  pair.target_probability = target.at("probability").number();
-  pair.probability = end.at("probability").number();
-  pair.final_target_probability = end.at("target_probability").number();
-  pair.rmse = end.at("rmse").number();
-  pair.linf = end.at("linf").number();
+  pair.source_probability = source.at("probability").probability();
+  pair.target_probability = target.at("probability").probability();
+  pair.probability = end.at("probability").probability();
+  pair.probability_8bit = end.at("probability_8bit").probability();
+  pair.final_target_probability = end.at("target_probability").probability();
+  pair.rmse = end.at("rmse").number_or_nan();
+  pair.linf = end.at("linf").number_or_nan();
   pair.outside = end.at("outside").flag();
   return pair;
 }
 
-/// [pairs, 3, side, side] as images.
+/// [pairs, 3, side, side] as images. A final image whose probability is recorded as none may hold NaN.
 std::vector<Image> images_of(const std::map<std::string, FloatTensor>& tensors, const std::string& name,
-                             const std::string& file, std::size_t pairs, int side) {
+                             const std::string& file, const std::vector<RecordedPair>& recorded, int side) {
+  const std::size_t pairs = recorded.size();
   const auto found = tensors.find(name);
   if (found == tensors.end()) throw Error(ErrorKind::input, fmt::format("{}: holds no tensor `{}`", file, name));
   if (found->second.shape != std::vector<std::int64_t>{static_cast<std::int64_t>(pairs), 3, side, side}) {
@@ -129,6 +155,7 @@ std::vector<Image> images_of(const std::map<std::string, FloatTensor>& tensors, 
     images.push_back({side, side, {start, start + static_cast<std::ptrdiff_t>(count)}});
     for (const float value : images.back().values) {
       if (value >= 0 && value <= 1) continue;
+      if (name == "final" && std::isnan(value) && std::isnan(recorded[i].probability)) continue;
       throw Error(ErrorKind::input, fmt::format("{}: `{}` holds {}, not a value from 0 to 1", file, name, value));
     }
   }
@@ -142,8 +169,8 @@ RecordedResult read_result(const std::string& folder) {
   const Json document = parse_file(path);
   const Node root(document, path.string(), "");
   const std::string schema = root.at("schema").text();
-  if (schema != "blindspot/traverse/1" && schema != "blindspot/grid/1") {
-    root.refuse("schema", fmt::format("is {}, not blindspot/traverse/1 or blindspot/grid/1", schema));
+  if (schema != "blindspot/traverse/1") {
+    root.at("schema").refuse(fmt::format("is {}, not blindspot/traverse/1", schema));
   }
   RecordedResult result;
   const Node model = root.at("model");
@@ -151,15 +178,17 @@ RecordedResult read_result(const std::string& folder) {
   result.architecture = model.at("architecture").text();
   result.weights_sha256 = model.at("weights_sha256").text();
   result.preprocessing = preprocessing_of(model.at("preprocessing"));
-  result.delta = root.at("parameters").at("delta").number();
+  const Node delta = root.at("parameters").at("delta");
+  result.delta = delta.number();
+  if (result.delta < 0 || result.delta > 1) delta.refuse("is not from 0 to 1");
   for (const Node& pair : root.at("pairs").elements()) result.pairs.push_back(pair_of(pair));
 
   const std::string images = (std::filesystem::path(folder) / "images.safetensors").string();
   const std::map<std::string, FloatTensor> tensors = read_float_tensors(images);
   const int side = *result.preprocessing.input_size;
-  result.sources = images_of(tensors, "source", images, result.pairs.size(), side);
-  result.targets = images_of(tensors, "target", images, result.pairs.size(), side);
-  result.finals = images_of(tensors, "final", images, result.pairs.size(), side);
+  result.sources = images_of(tensors, "source", images, result.pairs, side);
+  result.targets = images_of(tensors, "target", images, result.pairs, side);
+  result.finals = images_of(tensors, "final", images, result.pairs, side);
   return result;
 }
 

@@ -8,6 +8,7 @@
 
 namespace blindspot::tools {
 
+/// Numbers are NaN where the document has null: walks of the mode `reference` may end so.
 struct RecordedPair {
   std::string source_path, target_path;
   std::int32_t source_class = 0, target_class = 0;
@@ -15,6 +16,7 @@ struct RecordedPair {
   double target_probability = 0;        ///< of the target image's class at the target image
   double probability = 0;               ///< of the source's class at the final image
   double final_target_probability = 0;  ///< of the target's class there
+  double probability_8bit = 0;          ///< of the source's class, the final image rounded to 8 bits
   double rmse = 0, linf = 0;
   bool outside = false;
 };

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "blindspot/weights.h"
 
 namespace blindspot::tools {
@@ -29,12 +31,9 @@ std::vector<CaptionedImage> strip_of(const WalkPlan& plan, const ClassNames& nam
   std::vector<CaptionedImage> strip;
   strip.push_back(
       {source.image, caption_text(names.label(source.predicted)) + probability_line(result.source_probability)});
-  // Evenly spaced, the first and the last among them.
-  constexpr std::size_t most_records = 11;
-  const std::size_t count = result.records.size();
-  const std::size_t shown = std::min(count, most_records);
-  for (std::size_t i = 0; i < shown; ++i) {
-    const WalkRecord& record = result.records[shown == 1 ? 0 : i * (count - 1) / (shown - 1)];
+  const std::vector<std::int64_t> shown = shown_iterations(plan.parameters);
+  for (const WalkRecord& record : result.records) {
+    if (!std::binary_search(shown.begin(), shown.end(), record.iteration)) continue;
     strip.push_back({record.image, fmt::format("step {}", record.iteration) + probability_line(record.probability)});
   }
   // In the mode `reference` the final state is not among the records.

@@ -67,9 +67,8 @@ Json pair_of(const WalkPlan& plan, const WalkedPair& pair) {
 
 }  // namespace
 
-Json result_document(const std::string& schema, const Model& model, const WalkPlan& plan,
-                     std::span<const WalkedPair> walked, bool interrupted) {
-  Json result = document(schema);
+Json result_document(const Model& model, const WalkPlan& plan, std::span<const WalkedPair> walked, bool interrupted) {
+  Json result = document("traverse");
   result["model"] = tools::to_json(model.information());
   result["device"] = model.device();
   result["precision"] = to_string(model.precision());

@@ -53,8 +53,11 @@ struct Comparison {
   const char* name;
   double recorded, recomputed, tolerance;
 
-  // Written so that a NaN does not agree.
-  bool agrees() const { return std::abs(recorded - recomputed) <= tolerance; }
+  /// NaN agrees with NaN only.
+  bool agrees() const {
+    if (std::isnan(recorded) || std::isnan(recomputed)) return std::isnan(recorded) && std::isnan(recomputed);
+    return std::abs(recorded - recomputed) <= tolerance;
+  }
 };
 
 struct PairCheck {
@@ -66,6 +69,7 @@ struct PairCheck {
 std::vector<float> probabilities(Model& model, const std::vector<Image>& images, const RecordedResult& result,
                                  std::int32_t RecordedPair::*which) {
   std::vector<const Image*> pointers;
+  pointers.reserve(images.size());
   std::vector<std::int32_t> classes;
   for (const Image& image : images) pointers.push_back(&image);
   for (const RecordedPair& pair : result.pairs) classes.push_back(pair.*which);
@@ -77,6 +81,9 @@ std::vector<PairCheck> check_pairs(Model& model, const RecordedResult& result) {
   const std::vector<float> p = probabilities(model, result.finals, result, &RecordedPair::source_class);
   const std::vector<float> at_target = probabilities(model, result.finals, result, &RecordedPair::target_class);
   const std::vector<float> of_target = probabilities(model, result.targets, result, &RecordedPair::target_class);
+  std::vector<Image> rounded;
+  for (const Image& image : result.finals) rounded.push_back(to_image(to_picture(image)));
+  const std::vector<float> p_8bit = probabilities(model, rounded, result, &RecordedPair::source_class);
   std::vector<PairCheck> checks;
   for (std::size_t i = 0; i < result.pairs.size(); ++i) {
     const RecordedPair& pair = result.pairs[i];
@@ -87,11 +94,13 @@ std::vector<PairCheck> check_pairs(Model& model, const RecordedResult& result) {
                          {"probability", pair.probability, p[i], probability_tolerance},
                          {"target_probability", pair.final_target_probability, at_target[i], probability_tolerance},
                          {"target_image_probability", pair.target_probability, of_target[i], probability_tolerance},
+                         {"probability_8bit", pair.probability_8bit, p_8bit[i], probability_tolerance},
                          {"rmse", pair.rmse, distance, distance_tolerance},
                          {"linf", pair.linf, largest, distance_tolerance}};
     const double drop = static_cast<double>(p0[i]) - static_cast<double>(p[i]);
+    // NaN is outside, as the walk has it.
     check.within_delta =
-        pair.outside ? drop >= result.delta - probability_tolerance : drop < result.delta + probability_tolerance;
+        pair.outside ? !(drop < result.delta - probability_tolerance) : drop < result.delta + probability_tolerance;
     check.holds = check.within_delta && std::all_of(check.comparisons.begin(), check.comparisons.end(),
                                                     [](const Comparison& c) { return c.agrees(); });
     checks.push_back(std::move(check));
@@ -138,7 +147,7 @@ std::string pair_line(const RecordedPair& pair, const PairCheck& check) {
   std::string text = fmt::format("{} -> {}:", pair.source_path, pair.target_path);
   if (check.holds) {
     return text + fmt::format(" holds, probability {:.6f}, rmse {:.6f}{}\n", check.comparisons[1].recomputed,
-                              check.comparisons[4].recomputed, pair.outside ? ", outside as it says" : "");
+                              check.comparisons[5].recomputed, pair.outside ? ", outside as it says" : "");
   }
   for (const Comparison& comparison : check.comparisons) {
     if (comparison.agrees()) continue;
@@ -149,13 +158,31 @@ std::string pair_line(const RecordedPair& pair, const PairCheck& check) {
   return text;
 }
 
+/// Opens what the files tell; only where they tell nothing, or something else, as the recorded architecture: its name
+/// alone does not say all that, for instance, a folder's configuration does.
+Model open_by_recognition(const std::string& name, ModelOptions network, const RecordedResult& result) {
+  const std::vector<std::string> known = known_architectures();
+  const bool has_name = std::find(known.begin(), known.end(), result.architecture) != known.end();
+  if (!network.architecture.empty() || !has_name) return Model::open(name, network);
+  try {
+    Model model = Model::open(name, network);
+    if (model.information().architecture == result.architecture) return model;
+  } catch (const Error& unrecognised) {
+    network.architecture = result.architecture;
+    try {
+      return Model::open(name, network);
+    } catch (const Error&) {
+      throw unrecognised;
+    }
+  }
+  network.architecture = result.architecture;
+  return Model::open(name, network);
+}
+
 Model open_recorded(const VerifyOptions& options, const RecordedResult& result) {
   ModelOptions network = options.network;
   network.preprocessing = result.preprocessing;
-  const std::vector<std::string> known = known_architectures();
-  const bool has_name = std::find(known.begin(), known.end(), result.architecture) != known.end();
-  if (network.architecture.empty() && has_name) network.architecture = result.architecture;
-  Model model = Model::open(options.model.empty() ? result.model_name : options.model, network);
+  Model model = open_by_recognition(options.model.empty() ? result.model_name : options.model, network, result);
   if (model.information().weights_sha256 != result.weights_sha256) {
     throw Error(ErrorKind::input,
                 fmt::format("{}: its tensors are not those that {} was made with; give the right file "

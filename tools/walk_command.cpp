@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "tools/commands.h"
@@ -13,8 +14,16 @@ namespace blindspot::tools {
 
 namespace {
 
-void say(const WalkCommand& command, const std::string& text) {
-  if (!command.quiet) std::cerr << text << '\n';
+void say(const WalkRequest& request, const std::string& text) {
+  if (!request.printing.quiet) std::cerr << text << '\n';
+}
+
+WalkPlan plan_of(const WalkChoice& choice) {
+  WalkPlan plan;
+  plan.parameters = choice.resolve();
+  plan.noise_file = choice.noise_file;
+  plan.keep_path = choice.keep_path;
+  return plan;
 }
 
 std::string pair_line(const WalkPlan& plan, const ClassNames& names, const WalkedPair& pair) {
@@ -28,49 +37,76 @@ std::string pair_line(const WalkPlan& plan, const ClassNames& names, const Walke
       walk.accepted, walk.accepted + walk.rejected);
 }
 
+std::string summary_line(const std::vector<WalkedPair>& walked, float delta) {
+  const auto outside =
+      std::count_if(walked.begin(), walked.end(), [](const WalkedPair& pair) { return pair.result.outside; });
+  return fmt::format("{} of {} final images are within delta {} of their source's confidence, {} outside\n",
+                     static_cast<std::ptrdiff_t>(walked.size()) - outside, walked.size(), delta, outside);
+}
+
 }  // namespace
 
-WalkOutcome walk_and_save(Model& model, const WalkPlan& plan, const ClassNames& names, const WalkCommand& command,
-                          OutputFolder& folder, const StopSignals& stop) {
+void add_walk_request(CommandLine& line, WalkRequest& request, const std::string& output) {
+  add_class_names_option(line, request.class_names);
+  add_output_options(line, request.output, "DIR", output);
+  add_walk_options(line, request.walk);
+  add_network_options(line, request.network.architecture, request.network.preprocessing);
+  add_device_options(line, request.network);
+  add_batch_option(line, request.network);
+  add_printing_options(line, request.printing);
+}
+
+OpenedWalk::OpenedWalk(const WalkRequest& request)
+    : plan(plan_of(request.walk)),
+      folder(request.output.path, request.output.overwrite),
+      model(Model::open(request.model, request.network)),
+      names(request.class_names, model.information()) {
+  load_noise(plan, model.information().preprocessing.input_size);
+}
+
+WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
+  const WalkPlan& plan = walk.plan;
   WalkOutcome outcome;
-  outcome.walked =
-      walk_all(model, plan, stop, command.quiet, [&](const PairNumbers& numbers, const WalkResult& result) {
-        write_pair_pictures(folder.path(), plan, names, numbers, result);
-      });
+  outcome.walked = walk_all(walk.model, plan, walk.stop, request.printing.quiet,
+                            [&walk](const PairNumbers& numbers, const WalkResult& result) {
+                              write_pair_pictures(walk.folder.path(), walk.plan, walk.names, numbers, result);
+                            });
   outcome.interrupted = outcome.walked.size() < plan.pairs.size();
-  outcome.document = result_document(command.schema, model, plan, outcome.walked, outcome.interrupted);
-  if (outcome.interrupted) outcome.exit_code = stop.exit_code();
+  outcome.document = result_document(walk.model, plan, outcome.walked, outcome.interrupted);
+  if (outcome.interrupted) outcome.exit_code = walk.stop.exit_code();
   if (!outcome.interrupted && !plan.dropped.empty()) outcome.exit_code = left_something_out;
-  for (const DroppedSource& dropped : plan.dropped)
-    say(command, fmt::format("dropped {}: {}", dropped.path, dropped.reason));
+  for (const DroppedSource& dropped : plan.dropped) {
+    say(request, fmt::format("dropped {}: {}", dropped.path, dropped.reason));
+  }
   if (outcome.interrupted && outcome.walked.empty()) {
-    say(command, "stopped before any pair was done; nothing is written");
+    say(request, "stopped before any pair was done; nothing is written");
     return outcome;
   }
-  if (command.grid) write_grid(folder.path(), plan, names, outcome.walked);
-  write_images_file(folder.path(), plan, model.information().preprocessing.input_size, outcome.walked);
-  write_text(folder.path() / "result.json", to_text(outcome.document));
-  folder.commit();
+  if (request.grid) write_grid(walk.folder.path(), plan, walk.names, outcome.walked);
+  write_images_file(walk.folder.path(), plan, walk.model.information().preprocessing.input_size, outcome.walked);
+  write_text(walk.folder.path() / "result.json", to_text(outcome.document));
+  walk.folder.commit();
   outcome.saved = true;
   if (outcome.interrupted) {
-    say(command, fmt::format("stopped: {} of {} pairs are done and saved in {}", outcome.walked.size(),
-                             plan.pairs.size(), command.folder_name));
+    say(request, fmt::format("stopped: {} of {} pairs are done and saved in {}", outcome.walked.size(),
+                             plan.pairs.size(), request.output.path));
   }
   return outcome;
 }
 
-void print_outcome(const WalkOutcome& outcome, const WalkPlan& plan, const ClassNames& names,
-                   const WalkCommand& command, bool json) {
-  if (!outcome.saved) return;
-  if (json) {
+void print_outcome(const WalkOutcome& outcome, const OpenedWalk& walk, const WalkRequest& request) {
+  if (request.printing.json) {
     print(to_text(outcome.document));
     return;
   }
+  if (!outcome.saved) return;
   std::string text;
-  for (const WalkedPair& pair : outcome.walked) text += pair_line(plan, names, pair);
-  for (const DroppedSource& dropped : plan.dropped)
+  for (const WalkedPair& pair : outcome.walked) text += pair_line(walk.plan, walk.names, pair);
+  for (const DroppedSource& dropped : walk.plan.dropped) {
     text += fmt::format("dropped {}: {}\n", dropped.path, dropped.reason);
-  print(text + fmt::format("written to {}\n", command.folder_name));
+  }
+  text += summary_line(outcome.walked, walk.plan.parameters.delta);
+  print(text + fmt::format("written to {}\n", request.output.path));
 }
 
 }  // namespace blindspot::tools

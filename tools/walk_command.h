@@ -1,21 +1,41 @@
-// The part that traverse, grid and demo have in common, from the opened network to the folder with its final name. Uses
-// the shared pieces of tools/.
+// The part that traverse, grid and demo have in common: opening, walking, writing, printing. Uses the shared pieces of
+// tools/.
 #pragma once
 
 #include <string>
 
 #include "tools/class_names.h"
 #include "tools/json_output.h"
+#include "tools/options.h"
 #include "tools/output_folder.h"
 #include "tools/walk_job.h"
 
 namespace blindspot::tools {
 
-struct WalkCommand {
-  std::string schema;  ///< "traverse" or "grid"
-  bool grid = false;   ///< also grid.png
-  bool quiet = false;
-  std::string folder_name;  ///< for messages
+/// What the user asked for.
+struct WalkRequest {
+  std::string model;
+  std::string class_names;  ///< file; empty: the network's own
+  ModelOptions network;
+  WalkChoice walk;
+  OutputOptions output;
+  PrintingOptions printing;
+  bool grid = false;  ///< also grid.png
+};
+
+/// All options of traverse and grid but their images. `output` describes what the folder will hold.
+void add_walk_request(CommandLine& line, WalkRequest& request, const std::string& output);
+
+/// All that a walk needs but its images, which go into `plan`. Opened in the order in which mistakes are cheapest.
+struct OpenedWalk {
+  /// Throws Error(usage|input|device) before any work.
+  explicit OpenedWalk(const WalkRequest& request);
+
+  StopSignals stop;
+  WalkPlan plan;  ///< parameters and noise
+  OutputFolder folder;
+  Model model;
+  ClassNames names;
 };
 
 struct WalkOutcome {
@@ -26,12 +46,10 @@ struct WalkOutcome {
   int exit_code = 0;
 };
 
-/// Walks, writes everything into `folder` and commits it. Messages for the user go to stderr.
-WalkOutcome walk_and_save(Model& model, const WalkPlan& plan, const ClassNames& names, const WalkCommand& command,
-                          OutputFolder& folder, const StopSignals& stop);
+/// Walks, writes everything into the folder and commits it. Messages for the user go to stderr.
+WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request);
 
-/// What --json prints, else a line a pair.
-void print_outcome(const WalkOutcome& outcome, const WalkPlan& plan, const ClassNames& names,
-                   const WalkCommand& command, bool json);
+/// What --json prints, else a line a pair and a summary.
+void print_outcome(const WalkOutcome& outcome, const OpenedWalk& walk, const WalkRequest& request);
 
 }  // namespace blindspot::tools

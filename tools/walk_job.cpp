@@ -10,16 +10,11 @@
 #include <utility>
 
 #include "blindspot/distances.h"
+#include "tools/numbers.h"
 
 namespace blindspot::tools {
 
 namespace {
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ",", extent);
-  return "[" + text + "]";
-}
 
 /// U of every pair's start, one row a pair; empty without a noise file.
 std::vector<std::vector<float>> noise_rows(const WalkPlan& plan) {
@@ -102,10 +97,24 @@ void load_noise(WalkPlan& plan, int side) {
                                               shape_text(shape), side, side));
   }
   for (const float value : found->second.values) {
-    if (value >= 0 && value <= 1) continue;
-    throw Error(ErrorKind::input, fmt::format("{}: `noise` holds {}, not a number between 0 and 1", file, value));
+    if (value >= 0 && value < 1) continue;
+    throw Error(ErrorKind::input, fmt::format("{}: `noise` holds {}, not a number from 0 to below 1", file, value));
   }
   plan.noise = std::move(found->second);
+}
+
+std::vector<std::int64_t> shown_iterations(const WalkParameters& parameters) {
+  constexpr std::int64_t most_records = 11;
+  // Records stand at the multiples of record_every, and at the end but for the mode `reference`.
+  const std::int64_t multiples = (parameters.iterations + parameters.record_every - 1) / parameters.record_every;
+  const std::int64_t count = multiples + (parameters.mode == WalkMode::standard ? 1 : 0);
+  const std::int64_t shown = std::min(count, most_records);
+  std::vector<std::int64_t> iterations;
+  for (std::int64_t i = 0; i < shown; ++i) {
+    const std::int64_t number = shown == 1 ? 0 : i * (count - 1) / (shown - 1);
+    iterations.push_back(number < multiples ? number * parameters.record_every : parameters.iterations);
+  }
+  return iterations;
 }
 
 std::vector<PairNumbers> every_ordered_pair(std::size_t count) {
@@ -125,20 +134,18 @@ std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, const StopS
   say_what_is_assumed(model, quiet);
   std::vector<std::optional<WalkResult>> results(pairs.size());
   ProgressDisplay display(quiet);
-  bool memory_said = false;
+  constexpr double mebibyte = 1024.0 * 1024.0;
+  const double arena = static_cast<double>(model.prepare_walks(pairs.size())) / mebibyte;
+  display.message(fmt::format("{} pairs of {} steps on {} in {}, {} at a time, {:.1f} MiB for the arrays of the run",
+                              pairs.size(), plan.parameters.iterations, model.device(), to_string(model.precision()),
+                              model.batch(), arena));
   WalkOptions options;
-  options.keep_record_images = true;
-  options.progress = [&](const WalkProgress& progress) {
-    if (!memory_said) {
-      constexpr double mebibyte = 1024.0 * 1024.0;
-      display.message(
-          fmt::format("{} pairs of {} steps on {} in {}, {} at a time, {:.1f} MiB for the arrays of the run",
-                      pairs.size(), plan.parameters.iterations, model.device(), to_string(model.precision()),
-                      model.batch(), static_cast<double>(model.arena_bytes()) / mebibyte));
-      memory_said = true;
-    }
-    display.show(progress);
-  };
+  if (!plan.keep_path) {
+    options.keeps_record_image = [shown = shown_iterations(plan.parameters)](std::int64_t iteration) {
+      return std::binary_search(shown.begin(), shown.end(), iteration);
+    };
+  }
+  options.progress = [&](const WalkProgress& progress) { display.show(progress); };
   options.finished = [&](std::size_t pair, WalkResult&& result) {
     pair_ended(plan.pairs[pair], result);
     if (!plan.keep_path) {

@@ -44,6 +44,9 @@ struct WalkedPair {
 /// Reads plan.noise_file, if there is one, and checks all but the number of rows: before any work. Throws Error(input).
 void load_noise(WalkPlan& plan, int side);
 
+/// Iterations of the records that path-I-J.png shows: up to eleven, evenly spaced, the first and the last among them.
+std::vector<std::int64_t> shown_iterations(const WalkParameters& parameters);
+
 /// All (i, j) with i ≠ j, source-major: what a grid of `count` images walks.
 std::vector<PairNumbers> every_ordered_pair(std::size_t count);
 

@@ -15,12 +15,6 @@ namespace blindspot::tools {
 
 namespace {
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", extent);
-  return "[" + text + "]";
-}
-
 Json summary_json(const WeightSummary& summary) {
   Json result = document("weights-inspect");
   result["format"] = summary.format;

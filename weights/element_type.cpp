@@ -16,21 +16,21 @@ struct TypeDescription {
 };
 
 // In the order of ElementType.
-constexpr std::array<TypeDescription, 15> kTypes = {{{"F64", 8},
-                                                     {"F32", 4},
-                                                     {"F16", 2},
-                                                     {"BF16", 2},
-                                                     {"F8_E4M3", 1},
-                                                     {"F8_E5M2", 1},
-                                                     {"I64", 8},
-                                                     {"I32", 4},
-                                                     {"I16", 2},
-                                                     {"I8", 1},
-                                                     {"U64", 8},
-                                                     {"U32", 4},
-                                                     {"U16", 2},
-                                                     {"U8", 1},
-                                                     {"BOOL", 1}}};
+constexpr std::array<TypeDescription, 15> type_descriptions = {{{"F64", 8},
+                                                                {"F32", 4},
+                                                                {"F16", 2},
+                                                                {"BF16", 2},
+                                                                {"F8_E4M3", 1},
+                                                                {"F8_E5M2", 1},
+                                                                {"I64", 8},
+                                                                {"I32", 4},
+                                                                {"I16", 2},
+                                                                {"I8", 1},
+                                                                {"U64", 8},
+                                                                {"U32", 4},
+                                                                {"U16", 2},
+                                                                {"U8", 1},
+                                                                {"BOOL", 1}}};
 
 float from_bfloat16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
@@ -83,16 +83,16 @@ std::vector<float> convert(std::span<const std::byte> elements, Conversion conve
 }  // namespace
 
 std::string to_string(ElementType type) {
-  return std::string(kTypes[static_cast<std::size_t>(type)].name);
+  return std::string(type_descriptions[static_cast<std::size_t>(type)].name);
 }
 
 std::int64_t size_of(ElementType type) {
-  return kTypes[static_cast<std::size_t>(type)].size;
+  return type_descriptions[static_cast<std::size_t>(type)].size;
 }
 
 std::optional<ElementType> element_type_named(std::string_view name) {
-  for (std::size_t i = 0; i < kTypes.size(); ++i) {
-    if (kTypes[i].name == name) return static_cast<ElementType>(i);
+  for (std::size_t i = 0; i < type_descriptions.size(); ++i) {
+    if (type_descriptions[i].name == name) return static_cast<ElementType>(i);
   }
   return std::nullopt;
 }

@@ -8,7 +8,7 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::size_t kLongestQuote = 200;
+constexpr std::size_t longest_quote = 200;
 
 /// Length of the well-formed sequence at the start of `text`, 0 if there is none.
 std::size_t sequence_length(std::string_view text) {
@@ -39,7 +39,7 @@ bool is_control(std::string_view sequence) {
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    if (out.size() >= kLongestQuote) return out + "…";
+    if (out.size() >= longest_quote) return out + "…";
     const std::size_t length = sequence_length(text);
     if (length == 0 || is_control(text.substr(0, length))) {
       out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(text[0]));

@@ -22,7 +22,7 @@ std::string_view without_prefixes(std::string_view name);
 bool is_companion(std::string_view name);
 
 /// torchvision's, timm's, Hugging Face's and RobustBench's names as canonical ones; others stay as they are. `name` has
-/// no prefixes; `is_hugging_face` where the file has tensors under `vit.` or `resnet.`.
+/// no prefixes; `is_hugging_face` where the file has tensors under `vit.`, `deit.` or `resnet.`.
 CanonicalName canonical_name(std::string_view name, bool is_hugging_face);
 
 }  // namespace blindspot::weights

@@ -11,23 +11,23 @@ namespace blindspot::weights {
 namespace {
 
 // A checkpoint of a large network with its optimiser needs about one.
-constexpr std::size_t kMostBytes = std::size_t{24} << 20;
+constexpr std::size_t most_bytes = std::size_t{24} << 20;
 
 }  // namespace
 
 std::string_view to_string(PickleKind kind) {
-  constexpr std::array<std::string_view, 14> kNames = {
+  constexpr std::array<std::string_view, 14> kind_names = {
       "None",   "a boolean", "an integer", "a large integer", "a float",   "a string", "bytes",
       "a name", "a tuple",   "a list",     "a dict",          "a storage", "a tensor", "an object"};
-  return kNames[static_cast<std::size_t>(kind)];
+  return kind_names[static_cast<std::size_t>(kind)];
 }
 
 void PickleHeap::charge(std::size_t bytes) {
   charged_ += bytes;
-  if (charged_ > kMostBytes) {
+  if (charged_ > most_bytes) {
     refuse(file_,
            fmt::format("its pickle builds more than {} MiB of objects beside the tensors; save the state dict alone",
-                       kMostBytes >> 20));
+                       most_bytes >> 20));
   }
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 using enum PickleName;
 
-constexpr std::array kAllowedNames = {
+constexpr std::array allowed_names = {
     AllowedName{"torch._utils", "_rebuild_tensor", rebuild_tensor},
     AllowedName{"torch._utils", "_rebuild_tensor_v2", rebuild_tensor_v2},
     AllowedName{"torch._utils", "_rebuild_parameter", rebuild_parameter},
@@ -42,23 +42,23 @@ constexpr std::array kAllowedNames = {
     AllowedName{"_codecs", "encode", inert},
 };
 
-constexpr std::array<std::string_view, 21> kTorchTypes = {
+constexpr std::array<std::string_view, 21> torch_types = {
     "float16", "bfloat16", "float32", "float64", "half",  "float",     "double",
     "int8",    "int16",    "int32",   "int64",   "short", "int",       "long",
     "uint8",   "uint16",   "uint32",  "uint64",  "bool",  "complex64", "complex128"};
 
-constexpr AllowedName kTorchType = {"torch", "dtype", inert_value};
+constexpr AllowedName torch_type = {"torch", "dtype", inert_value};
 
 }  // namespace
 
 const AllowedName* find_allowed_name(std::string_view module, std::string_view name) {
-  const auto* const found = std::find_if(kAllowedNames.begin(), kAllowedNames.end(), [&](const AllowedName& allowed) {
+  const auto* const found = std::find_if(allowed_names.begin(), allowed_names.end(), [&](const AllowedName& allowed) {
     return allowed.module == module && allowed.name == name;
   });
-  if (found != kAllowedNames.end()) return found;
+  if (found != allowed_names.end()) return found;
   const bool is_type =
-      module == "torch" && std::find(kTorchTypes.begin(), kTorchTypes.end(), name) != kTorchTypes.end();
-  return is_type ? &kTorchType : nullptr;
+      module == "torch" && std::find(torch_types.begin(), torch_types.end(), name) != torch_types.end();
+  return is_type ? &torch_type : nullptr;
 }
 
 }  // namespace blindspot::weights

@@ -18,8 +18,8 @@ namespace blindspot::weights {
 namespace {
 
 // What deflated members may add to the memory that the file itself takes.
-constexpr std::uint64_t kLargestInflatedPickle = std::uint64_t{16} << 20;
-constexpr std::uint64_t kInflatedBeyondFile = std::uint64_t{16} << 20;
+constexpr std::uint64_t largest_inflated_pickle = std::uint64_t{16} << 20;
+constexpr std::uint64_t inflated_beyond_file = std::uint64_t{16} << 20;
 
 std::uint64_t byte_count(const PickledStorage& storage) {
   return static_cast<std::uint64_t>(storage.count) * static_cast<std::uint64_t>(size_of(storage.type));
@@ -42,17 +42,17 @@ NamedTensor make_tensor(const FoundTensor& found, const PickledStorage& storage,
 class TorchArchive {
  public:
   TorchArchive(std::string_view file, std::span<const std::byte> bytes)
-      : file_(file), archive_(file, bytes), may_inflate_(bytes.size() + kInflatedBeyondFile) {
-    constexpr std::string_view kPickle = "data.pkl";
+      : file_(file), archive_(file, bytes), may_inflate_(bytes.size() + inflated_beyond_file) {
+    constexpr std::string_view pickle_record = "data.pkl";
     for (const ZipMember& member : archive_.members()) {
       const std::size_t slash = member.name.find('/');
       const std::string_view below = slash == std::string_view::npos ? member.name : member.name.substr(slash + 1);
-      if (below != kPickle) continue;
+      if (below != pickle_record) continue;
       if (pickle_ != nullptr) refuse(file_, "the zip archive holds several data.pkl");
       pickle_ = &member;
     }
     if (pickle_ == nullptr) refuse(file_, "is a zip archive, but not one of PyTorch: it holds no data.pkl");
-    root_ = std::string(pickle_->name.substr(0, pickle_->name.size() - kPickle.size()));
+    root_ = std::string(pickle_->name.substr(0, pickle_->name.size() - pickle_record.size()));
     if (archive_.find(root_ + "constants.pkl") != nullptr) {
       refuse(file_,
              "is TorchScript (torch.jit.save), which holds code; save the state dict "
@@ -62,7 +62,7 @@ class TorchArchive {
   }
 
   std::span<const std::byte> pickle() {
-    if (pickle_->size > kLargestInflatedPickle && !pickle_->is_stored()) {
+    if (pickle_->size > largest_inflated_pickle && !pickle_->is_stored()) {
       refuse(file_, fmt::format("its data.pkl inflates to {} bytes, which is no state dict", pickle_->size));
     }
     return keep(*pickle_);
@@ -95,8 +95,8 @@ class TorchArchive {
   void read_byte_order() {
     const ZipMember* const member = archive_.find(root_ + "byteorder");
     if (member == nullptr) return;
-    constexpr std::uint64_t kLongest = 16;
-    if (member->size > kLongest) refuse(file_, "its byteorder is neither little nor big");
+    constexpr std::uint64_t longest_word = 16;
+    if (member->size > longest_word) refuse(file_, "its byteorder is neither little nor big");
     const auto bytes = keep(*member);
     const std::string_view order(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (order != "little" && order != "big") {
@@ -144,10 +144,10 @@ class LegacyStream {
 
 void check_legacy_start(PickleHeap& heap, LegacyStream& stream) {
   // 0x1950a86a20f9469cfc6c, in binary and as protocol 0 writes it
-  constexpr std::string_view kMagic = "\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19";
-  constexpr std::string_view kMagicDigits = "119547037146038801333356";
+  constexpr std::string_view magic_bytes = "\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19";
+  constexpr std::string_view magic_digits = "119547037146038801333356";
   const PickleValue magic = stream.pickle();
-  if (magic.kind != PickleKind::big_integer || (heap.text(magic) != kMagic && heap.text(magic) != kMagicDigits)) {
+  if (magic.kind != PickleKind::big_integer || (heap.text(magic) != magic_bytes && heap.text(magic) != magic_digits)) {
     refuse(heap.file(), "is a pickle, but not of PyTorch: its magic number is wrong");
   }
   const PickleValue version = stream.pickle();

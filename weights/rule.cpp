@@ -7,7 +7,7 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::uint64_t kGolden = 0x9E3779B97F4A7C15;
+constexpr std::uint64_t golden_ratio = 0x9E3779B97F4A7C15;
 
 std::uint64_t hash_of_name(std::string_view name) {
   std::uint64_t hash = 0xCBF29CE484222325;
@@ -51,11 +51,11 @@ ScaleAndOffset scale_and_offset(const TensorDeclaration& tensor, const RuleGains
 
 std::vector<float> rule_values(std::string_view name, std::uint64_t seed, std::int64_t count, float scale,
                                float offset) {
-  const std::uint64_t key = hash_of_name(name) ^ (seed * kGolden);
+  const std::uint64_t key = hash_of_name(name) ^ (seed * golden_ratio);
   std::vector<float> values(static_cast<std::size_t>(count));
   std::uint64_t counter = key;
   for (float& value : values) {
-    counter += kGolden;
+    counter += golden_ratio;
     std::uint64_t z = counter;
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB;

@@ -15,9 +15,9 @@ namespace blindspot::weights {
 namespace {
 
 // Far beyond any network; they bound memory by what a file claims.
-constexpr std::size_t kMostTensors = 150'000;
-constexpr std::size_t kHighestRank = 64;
-constexpr std::uint64_t kLongestHeader = 100'000'000;
+constexpr std::size_t most_tensors = 150'000;
+constexpr std::size_t highest_rank = 64;
+constexpr std::uint64_t longest_header = 100'000'000;
 
 struct HeaderEntry {
   TensorInformation information;
@@ -45,7 +45,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     if (value > static_cast<std::uint64_t>(INT64_MAX)) unexpected(fmt::format("the number {}", value));
     if (key_ == "shape") {
       auto& shape = entries_.back().information.shape;
-      if (shape.size() == kHighestRank) refuse_tensor(fmt::format("has more than {} dimensions", kHighestRank));
+      if (shape.size() == highest_rank) refuse_tensor(fmt::format("has more than {} dimensions", highest_rank));
       shape.push_back(static_cast<std::int64_t>(value));
     } else if (offsets_++ < 2) {
       (offsets_ == 1 ? entries_.back().begin : entries_.back().end) = value;
@@ -75,7 +75,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     } else if (place_ == Place::header && key_ == "__metadata__") {
       place_ = Place::metadata;
     } else if (place_ == Place::header) {
-      if (entries_.size() == kMostTensors) refuse(file_, fmt::format("holds more than {} tensors", kMostTensors));
+      if (entries_.size() == most_tensors) refuse(file_, fmt::format("holds more than {} tensors", most_tensors));
       entries_.emplace_back().information.name = key_;
       place_ = Place::tensor;
       has_dtype_ = has_shape_ = has_offsets_ = false;
@@ -165,7 +165,7 @@ std::uint64_t header_length(std::string_view file, std::span<const std::byte> by
     refuse(file, fmt::format("is cut off or no safetensors file: it says that its header has {} bytes, {} follow",
                              length, bytes.size() - 8));
   }
-  if (length > kLongestHeader) refuse(file, fmt::format("its header of {} bytes is too long", length));
+  if (length > longest_header) refuse(file, fmt::format("its header of {} bytes is too long", length));
   return length;
 }
 

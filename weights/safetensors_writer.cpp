@@ -18,7 +18,7 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::size_t kAlignment = 8;
+constexpr std::size_t alignment = 8;
 
 std::uint64_t byte_count(const TensorInformation& tensor) {
   return static_cast<std::uint64_t>(tensor.count() * size_of(tensor.type));
@@ -40,7 +40,7 @@ std::string header_of(const std::map<std::string, std::string>& metadata, const 
     at = end;
   }
   std::string text = header.dump();
-  text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
+  text.resize((text.size() + alignment - 1) / alignment * alignment, ' ');
   return text;
 }
 

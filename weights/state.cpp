@@ -15,7 +15,7 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::size_t kMostNamesInMessage = 5;
+constexpr std::size_t most_names_in_message = 5;
 
 /// The tensors of a file that make up one canonical tensor: one, or query, key and value.
 struct Origin {
@@ -26,12 +26,12 @@ struct Origin {
 bool has_hugging_face_names(const WeightFile& file) {
   return std::any_of(file.tensors().begin(), file.tensors().end(), [](const TensorInformation& tensor) {
     const std::string_view name = without_prefixes(tensor.name);
-    return name.starts_with("vit.") || name.starts_with("resnet.");
+    return name.starts_with("vit.") || name.starts_with("deit.") || name.starts_with("resnet.");
   });
 }
 
-std::map<std::string, Origin> origins_of(const WeightFile& file, const std::string& printable_file) {
-  const bool is_hugging_face = has_hugging_face_names(file);
+std::map<std::string, Origin> origins_of(const WeightFile& file, const std::string& printable_file,
+                                         bool is_hugging_face) {
   std::map<std::string, Origin> origins;
   for (std::size_t i = 0; i < file.tensors().size(); ++i) {
     const std::string& raw = file.tensors()[i].name;
@@ -73,7 +73,7 @@ TensorInformation joined(const WeightFile& file, const std::string& printable_fi
 }
 
 std::string names_in_message(const std::vector<std::string>& names) {
-  const std::size_t shown = std::min(names.size(), kMostNamesInMessage);
+  const std::size_t shown = std::min(names.size(), most_names_in_message);
   std::string text =
       fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
   if (shown < names.size()) text += fmt::format(" and {} more ({} in all)", names.size() - shown, names.size());
@@ -89,7 +89,8 @@ StateDict StateDict::from_file(std::shared_ptr<const WeightFile> file) {
   state.name_ = contents.name();
   state.metadata_ = contents.metadata();
   const std::string printable_file = printable(state.name_);
-  for (const auto& [name, origin] : origins_of(contents, printable_file)) {
+  state.has_hugging_face_names_ = blindspot::weights::has_hugging_face_names(contents);
+  for (const auto& [name, origin] : origins_of(contents, printable_file, state.has_hugging_face_names_)) {
     state.tensors_.push_back(joined(contents, printable_file, name, origin));
     state.readers_.emplace_back([file = &contents, origin = origin] {
       std::vector<float> values = file->read(static_cast<std::size_t>(origin.indices[0]));
@@ -126,6 +127,10 @@ const std::vector<TensorInformation>& StateDict::tensors() const {
 }
 const std::map<std::string, std::string>& StateDict::metadata() const {
   return metadata_;
+}
+
+bool StateDict::has_hugging_face_names() const {
+  return has_hugging_face_names_;
 }
 
 const TensorInformation* StateDict::find(std::string_view tensor) const {

@@ -33,6 +33,8 @@ class StateDict {
   const TensorInformation* find(std::string_view tensor) const;
   /// Metadata of a safetensors file; empty otherwise.
   const std::map<std::string, std::string>& metadata() const;
+  /// True where the file itself has transformers' names, so that transformers' defaults hold.
+  bool has_hugging_face_names() const;
   /// Throws one Error(input) that lists all missing, surplus and misshapen tensors against the declaration of
   /// `architecture`.
   void check(std::string_view architecture, std::span<const TensorDeclaration> declaration) const;
@@ -50,6 +52,7 @@ class StateDict {
   std::vector<TensorInformation> tensors_;
   std::vector<std::function<std::vector<float>()>> readers_;  // of tensors_, in the same order
   std::map<std::string, std::string> metadata_;
+  bool has_hugging_face_names_ = false;
   std::shared_ptr<const WeightFile> file_;
 };
 

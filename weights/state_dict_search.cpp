@@ -14,8 +14,9 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::array<std::string_view, 5> kWrappers = {"state_dict", "model_state_dict", "model", "net", "checkpoint"};
-constexpr int kDeepest = 8;
+constexpr std::array<std::string_view, 5> wrapper_keys = {"state_dict", "model_state_dict", "model", "net",
+                                                          "checkpoint"};
+constexpr int deepest_level = 8;
 
 /// Values by their text keys; other keys do not matter. Refuses a key that occurs twice.
 std::unordered_map<std::string_view, PickleValue> entries_of(const PickleHeap& heap, PickleValue dict) {
@@ -37,9 +38,9 @@ bool is_tensor(PickleValue value) {
 // Wrappers go first: training checkpoints hold tensors such as the best accuracy beside their state dict.
 std::optional<PickleValue> search(const PickleHeap& heap, PickleValue value, int depth,
                                   std::unordered_set<std::uint32_t>& seen) {
-  if (value.kind != PickleKind::dict || depth > kDeepest || !seen.insert(value.index).second) return std::nullopt;
+  if (value.kind != PickleKind::dict || depth > deepest_level || !seen.insert(value.index).second) return std::nullopt;
   const auto entries = entries_of(heap, value);
-  for (const std::string_view wrapper : kWrappers) {
+  for (const std::string_view wrapper : wrapper_keys) {
     const auto entry = entries.find(wrapper);
     if (entry == entries.end()) continue;
     if (const auto found = search(heap, entry->second, depth + 1, seen)) return found;

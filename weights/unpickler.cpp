@@ -197,11 +197,11 @@ PickleValue Unpickler::pop_of_kind(PickleKind kind, std::string_view what) {
 }
 
 void Unpickler::put(std::uint64_t index) {
-  constexpr std::size_t kMemoEntry = 64;  // a node of the map and its share of the buckets
+  constexpr std::size_t memo_entry = 64;  // a node of the map and its share of the buckets
   const PickleValue value = top();
   // Picklers count up, so an index beyond the pickle's own length is a lie.
   if (index > program_.size()) fail(fmt::format("memo index {} is too large", index));
-  if (memo_.insert_or_assign(index, value).second) heap_.charge(kMemoEntry);
+  if (memo_.insert_or_assign(index, value).second) heap_.charge(memo_entry);
 }
 
 void Unpickler::get(std::uint64_t index) {

@@ -11,10 +11,10 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::size_t kHighestRank = 64;   // torch's own limit
-constexpr std::size_t kLongestKey = 1024;  // a key is looked up for every mention; torch's are short numbers
+constexpr std::size_t highest_rank = 64;   // torch's own limit
+constexpr std::size_t longest_key = 1024;  // a key is looked up for every mention; torch's are short numbers
 // A tensor may be larger than its storage by strides of 0 (expand); this bounds what reading it allocates.
-constexpr std::int64_t kMostExpandedElements = std::int64_t{8} << 20;
+constexpr std::int64_t most_expanded_elements = std::int64_t{8} << 20;
 
 }  // namespace
 
@@ -81,8 +81,8 @@ PickleValue Unpickler::reduce(PickleValue callee, PickleValue arguments) {
     fail(fmt::format("arguments are {}, not a tuple", to_string(arguments.kind)));
   const AllowedName& name = heap_.name(callee);
   if (name.meaning == PickleName::inert) return {PickleKind::inert};
-  constexpr std::size_t kMostArguments = 7;
-  if (heap_.item_count(arguments) > kMostArguments) fail(fmt::format("too many arguments for {}", name.name));
+  constexpr std::size_t most_arguments = 7;
+  if (heap_.item_count(arguments) > most_arguments) fail(fmt::format("too many arguments for {}", name.name));
   const std::vector<PickleValue> items = heap_.items(arguments);
   switch (name.meaning) {
     case PickleName::rebuild_tensor:
@@ -144,7 +144,7 @@ PickleValue Unpickler::rebuild_tensor(const AllowedName& name, std::span<const P
   if (*count > 0 ? last >= storage.window_count : tensor.offset > storage.window_count) {
     fail(fmt::format("a tensor reaches element {} of a storage of {}", last, storage.window_count));
   }
-  if (*count > std::max(storage.window_count, kMostExpandedElements)) {
+  if (*count > std::max(storage.window_count, most_expanded_elements)) {
     fail(fmt::format("a tensor expands {} stored numbers to {}", storage.window_count, *count));
   }
   return heap_.make_tensor(std::move(tensor));
@@ -162,7 +162,7 @@ PickleValue Unpickler::persistent_storage(PickleValue identity) {
   if (!is_storage) fail("a persistent id is not that of a storage");
   PickledStorage storage;
   storage.key = heap_.text(items[2]);
-  if (storage.key.size() > kLongestKey) fail("the key of a storage is too long");
+  if (storage.key.size() > longest_key) fail("the key of a storage is too long");
   storage.type = heap_.name(items[1]).type;
   storage.count = storage.window_count = integer(items[4], "a storage's length");
   if (storage.count < 0 || storage.count > INT64_MAX / 8) fail("a storage's length is negative or too large");
@@ -181,7 +181,7 @@ PickleValue Unpickler::persistent_storage(PickleValue identity) {
 
 std::vector<std::int64_t> Unpickler::integers(PickleValue tuple, std::string_view what) {
   if (tuple.kind != PickleKind::tuple) fail(fmt::format("{} is {}", what, to_string(tuple.kind)));
-  if (heap_.item_count(tuple) > kHighestRank) fail(fmt::format("a tensor has {} dimensions", heap_.item_count(tuple)));
+  if (heap_.item_count(tuple) > highest_rank) fail(fmt::format("a tensor has {} dimensions", heap_.item_count(tuple)));
   std::vector<std::int64_t> numbers;
   for (const PickleValue item : heap_.items(tuple)) numbers.push_back(integer(item, what));
   return numbers;

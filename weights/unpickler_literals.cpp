@@ -11,7 +11,7 @@ namespace blindspot::weights {
 namespace {
 
 // Python refuses more than 4300 digits too: converting them takes quadratic time.
-constexpr std::size_t kMostDigits = 4300;
+constexpr std::size_t most_digits = 4300;
 
 void append_utf8(std::string& out, std::uint32_t code_point) {
   const auto tail = [&out](std::uint32_t bits) { out += static_cast<char>(0x80 | (bits & 0x3F)); };
@@ -148,7 +148,7 @@ bool Unpickler::step_text(std::uint8_t opcode) {
 }
 
 void Unpickler::push_decimal(std::string_view text) {
-  if (text.size() > kMostDigits) fail(fmt::format("a number has {} digits", text.size()));
+  if (text.size() > most_digits) fail(fmt::format("a number has {} digits", text.size()));
   std::int64_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) {

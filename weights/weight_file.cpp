@@ -46,10 +46,10 @@ ParsedFile parse(const std::string& path, const std::string& file, std::span<con
 
 /// NaN and infinity have all exponent bits set. Branchless, so that it vectorises.
 bool all_finite(std::span<const float> values) {
-  constexpr std::uint32_t kExponent = 0x7F800000;
+  constexpr std::uint32_t exponent_bits = 0x7F800000;
   std::uint32_t unusual = 0;
   for (const float value : values) {
-    unusual |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent);
+    unusual |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & exponent_bits) == exponent_bits);
   }
   return unusual == 0;
 }

@@ -14,11 +14,11 @@ namespace blindspot::weights {
 namespace {
 
 // zlib counts in 32 bits.
-constexpr std::size_t kPiece = std::size_t{1} << 30;
+constexpr std::size_t largest_piece = std::size_t{1} << 30;
 
 std::uint32_t crc_of(std::span<const std::byte> bytes, std::uint32_t crc = 0) {
-  for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
-    const auto piece = bytes.subspan(at, std::min(kPiece, bytes.size() - at));
+  for (std::size_t at = 0; at < bytes.size(); at += largest_piece) {
+    const auto piece = bytes.subspan(at, std::min(largest_piece, bytes.size() - at));
     crc = static_cast<std::uint32_t>(
         ::crc32(crc, reinterpret_cast<const Bytef*>(piece.data()), static_cast<uInt>(piece.size())));
   }
@@ -42,7 +42,8 @@ class Inflater {
     if (!started_) return std::nullopt;
     std::size_t filled = 0;
     while (filled < out.size() && !ended_) {
-      const std::size_t in = std::min(kPiece, packed_.size()), room = std::min(kPiece, out.size() - filled);
+      const std::size_t in = std::min(largest_piece, packed_.size()),
+                        room = std::min(largest_piece, out.size() - filled);
       stream_.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(packed_.data()));
       stream_.avail_in = static_cast<uInt>(in);
       stream_.next_out = reinterpret_cast<Bytef*>(out.data() + filled);

@@ -12,10 +12,10 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::size_t kEndSize = 22, kLocatorSize = 20, kEnd64Size = 56, kCentralSize = 46, kLocalSize = 30;
-constexpr std::uint32_t kEndSignature = 0x06054B50, kLocatorSignature = 0x07064B50, kEnd64Signature = 0x06064B50;
-constexpr std::uint32_t kCentralSignature = 0x02014B50, kLocalSignature = 0x04034B50;
-constexpr std::uint16_t kEncryptionFlags = 0x2041;  // encrypted, strongly, or a masked header
+constexpr std::size_t end_size = 22, locator_size = 20, end64_size = 56, central_size = 46, local_size = 30;
+constexpr std::uint32_t end_signature = 0x06054B50, locator_signature = 0x07064B50, end64_signature = 0x06064B50;
+constexpr std::uint32_t central_signature = 0x02014B50, local_signature = 0x04034B50;
+constexpr std::uint16_t encryption_flags = 0x2041;  // encrypted, strongly, or a masked header
 
 /// Little-endian numbers by position; every read is checked against the archive's end.
 class Records {
@@ -57,11 +57,11 @@ struct Directory {
 };
 
 std::uint64_t find_end(const Records& records) {
-  if (records.size() < kEndSize) records.fail("no end record");
-  const std::uint64_t last = records.size() - kEndSize;
+  if (records.size() < end_size) records.fail("no end record");
+  const std::uint64_t last = records.size() - end_size;
   const std::uint64_t first = last > 0xFFFF ? last - 0xFFFF : 0;
   for (std::uint64_t position = last + 1; position-- > first;) {
-    if (records.at<std::uint32_t>(position) == kEndSignature &&
+    if (records.at<std::uint32_t>(position) == end_signature &&
         records.at<std::uint16_t>(position + 20) == last - position) {
       return position;
     }
@@ -74,10 +74,10 @@ Directory find_directory(const Records& records) {
   std::uint64_t behind_directory = end;
   Directory directory{records.at<std::uint32_t>(end + 16), records.at<std::uint32_t>(end + 12),
                       records.at<std::uint16_t>(end + 10)};
-  if (end >= kLocatorSize && records.at<std::uint32_t>(end - kLocatorSize) == kLocatorSignature) {
-    const auto end64 = records.at<std::uint64_t>(end - kLocatorSize + 8);
-    if (end64 > end - kLocatorSize || end - kLocatorSize - end64 < kEnd64Size ||
-        records.at<std::uint32_t>(end64) != kEnd64Signature) {
+  if (end >= locator_size && records.at<std::uint32_t>(end - locator_size) == locator_signature) {
+    const auto end64 = records.at<std::uint64_t>(end - locator_size + 8);
+    if (end64 > end - locator_size || end - locator_size - end64 < end64_size ||
+        records.at<std::uint32_t>(end64) != end64_signature) {
       records.fail("no zip64 end record where its locator points");
     }
     directory = {records.at<std::uint64_t>(end64 + 48), records.at<std::uint64_t>(end64 + 40),
@@ -85,7 +85,7 @@ Directory find_directory(const Records& records) {
     behind_directory = end64;
   }
   if (directory.offset > behind_directory || directory.size > behind_directory - directory.offset ||
-      directory.entries > directory.size / kCentralSize) {
+      directory.entries > directory.size / central_size) {
     records.fail("the directory does not fit into the file");
   }
   return directory;
@@ -121,19 +121,19 @@ void read_zip64_extra(const Records& records, std::string_view name, std::uint64
 std::span<const std::byte> locate(const Records& records, const ZipMember& member, const Extent& extent,
                                   std::uint64_t directory_offset) {
   const std::uint64_t local = extent.local_offset;
-  if (local > directory_offset || directory_offset - local < kLocalSize ||
-      records.at<std::uint32_t>(local) != kLocalSignature) {
+  if (local > directory_offset || directory_offset - local < local_size ||
+      records.at<std::uint32_t>(local) != local_signature) {
     records.fail_member(member.name, "does not start where the directory says");
   }
   const std::uint64_t name_length = records.at<std::uint16_t>(local + 26);
-  const std::uint64_t header = kLocalSize + name_length + records.at<std::uint16_t>(local + 28);
+  const std::uint64_t header = local_size + name_length + records.at<std::uint16_t>(local + 28);
   if (header > directory_offset - local || extent.packed_size > directory_offset - local - header) {
     records.fail_member(member.name, "is longer than the file");
   }
-  if (records.text(local + kLocalSize, name_length) != member.name) {
+  if (records.text(local + local_size, name_length) != member.name) {
     records.fail_member(member.name, "has another name in its own header");
   }
-  if ((records.at<std::uint16_t>(local + 6) & kEncryptionFlags) != 0 ||
+  if ((records.at<std::uint16_t>(local + 6) & encryption_flags) != 0 ||
       records.at<std::uint16_t>(local + 8) != member.method) {
     records.fail_member(member.name, "is packed otherwise than the directory says");
   }
@@ -143,20 +143,20 @@ std::span<const std::byte> locate(const Records& records, const ZipMember& membe
 /// Reads the central header at `position`, which moves behind it.
 ZipMember read_member(const Records& records, const Directory& directory, std::uint64_t& position) {
   const std::uint64_t end = directory.offset + directory.size;
-  if (end - position < kCentralSize || records.at<std::uint32_t>(position) != kCentralSignature) {
+  if (end - position < central_size || records.at<std::uint32_t>(position) != central_signature) {
     records.fail("a directory entry is malformed");
   }
   const std::uint64_t name_length = records.at<std::uint16_t>(position + 28);
   const std::uint64_t extra_length = records.at<std::uint16_t>(position + 30);
   const std::uint64_t comment_length = records.at<std::uint16_t>(position + 32);
-  if (end - position - kCentralSize < name_length + extra_length + comment_length) {
+  if (end - position - central_size < name_length + extra_length + comment_length) {
     records.fail("a directory entry is malformed");
   }
   ZipMember member;
-  member.name = records.text(position + kCentralSize, name_length);
+  member.name = records.text(position + central_size, name_length);
   member.method = records.at<std::uint16_t>(position + 10);
   member.crc = records.at<std::uint32_t>(position + 16);
-  if ((records.at<std::uint16_t>(position + 8) & kEncryptionFlags) != 0) {
+  if ((records.at<std::uint16_t>(position + 8) & encryption_flags) != 0) {
     records.fail_member(member.name, "is encrypted; save the weights without a password");
   }
   if (member.method != 0 && member.method != 8) {
@@ -165,14 +165,14 @@ ZipMember read_member(const Records& records, const Directory& directory, std::u
   }
   Extent extent{records.at<std::uint32_t>(position + 24), records.at<std::uint32_t>(position + 20),
                 records.at<std::uint32_t>(position + 42)};
-  read_zip64_extra(records, member.name, position + kCentralSize + name_length, extra_length, extent);
+  read_zip64_extra(records, member.name, position + central_size + name_length, extra_length, extent);
   member.size = extent.size;
   member.packed_size = extent.packed_size;
   member.packed = locate(records, member, extent, directory.offset);
   if (member.is_stored() && member.size != member.packed_size) {
     records.fail_member(member.name, "is stored and has two sizes");
   }
-  position += kCentralSize + name_length + extra_length + comment_length;
+  position += central_size + name_length + extra_length + comment_length;
   return member;
 }
 

@@ -134,7 +134,9 @@ Array Arena::take(Type type, Shape shape) {
   const std::size_t bytes = type == Type::mask ? padded(array_bytes(type, shape)) : array_bytes(type, shape);
   if (rehearsing_) {
     const std::uintptr_t base = rehearsal_addresses + (rehearsals_ % rehearsal_numbers << rehearsal_bits);
-    return {type, shape, reinterpret_cast<std::byte*>(base + rehearsed_.place(padded(bytes))), bytes, this};
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address that only tells places apart; nothing is read through it
+    auto* const place = reinterpret_cast<std::byte*>(base + rehearsed_.place(padded(bytes)));
+    return {type, shape, place, bytes, this};
   }
   return {type, shape, take_real(bytes), bytes, this};
 }
@@ -200,6 +202,8 @@ std::size_t Arena::rehearse(const std::function<void()>& calls) {
 
 void Arena::commit(std::size_t bytes) {
   if (alive_bytes_ != 0) throw Error(ErrorKind::fault, "an arena cannot be taken while arrays are alive");
+  committed_ = false;  // stays so if the memory cannot be had
+  committed_bytes_ = 0;
   memory_ = Memory();
   memory_ = Memory(fenced ? 0 : bytes);
   placement_ = Placement();

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fstream>
+#include <limits>
 
 #include "engine/cpu/cpu_device_class.h"
 #include "engine/cpu/onednn.h"
@@ -77,6 +79,17 @@ std::size_t CpuDevice::rehearse(const std::function<void()>& calls) {
 
 void CpuDevice::commit(std::size_t bytes) {
   arena_.commit(bytes);
+}
+
+std::uint64_t CpuDevice::available_bytes() const {
+  // "MemAvailable:   23456 kB"; where the system does not tell, nothing is held back.
+  std::ifstream lines("/proc/meminfo");
+  for (std::string key; lines >> key;) {
+    std::uint64_t kilobytes = 0;
+    if (key == "MemAvailable:" && lines >> kilobytes) return kilobytes * 1024;
+    std::getline(lines, key);
+  }
+  return std::numeric_limits<std::uint64_t>::max();
 }
 
 void CpuDevice::upload(std::span<const float> values, Array& to) {

@@ -1,5 +1,5 @@
-// The CPU device: convolution, linear and attention by oneDNN, the plain operations by loops of our own compiled for three
-// instruction sets and chosen at run time. May use device.h, oneDNN and OpenMP.
+// The CPU device: convolution, linear and attention by oneDNN, the plain operations by loops of our own compiled for
+// three instruction sets and chosen at run time. May use device.h, oneDNN and OpenMP.
 #pragma once
 
 #include <memory>

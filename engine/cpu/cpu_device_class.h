@@ -40,6 +40,7 @@ class CpuDevice final : public Device {
   Array constant(std::span<const float> values, Shape shape) override;
   std::size_t rehearse(const std::function<void()>& calls) override;
   void commit(std::size_t bytes) override;
+  std::uint64_t available_bytes() const override;
   void upload(std::span<const float> values, Array& to) override;
   void upload(std::span<const std::int32_t> values, Array& to) override;
   void download(const Array& from, std::span<float> values) override;

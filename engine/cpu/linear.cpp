@@ -19,13 +19,18 @@ std::int64_t row_stride(std::int64_t columns, Type type) {
   return columns % (8 * line) == 0 ? columns + line : columns;
 }
 
+/// From float32 to float32 the weights and the product are float32 too, whatever the device's precision.
+bool is_float32_throughout(const LinearDescription& description) {
+  return description.input == Type::float32 && description.output == Type::float32;
+}
+
 class CpuLinear final : public Linear {
  public:
   CpuLinear(CpuDevice& device, const LinearDescription& description, std::span<const float> weight,
             std::span<const float> bias)
       : device_(device),
         description_(description),
-        type_(device.product_type()),
+        type_(is_float32_throughout(description) ? Type::float32 : device.product_type()),
         weights_(static_cast<std::size_t>(description.out_features * row_stride(description.in_features, type_)) *
                  element_bytes(type_)),
         bias_(device.constant(bias, {description.out_features})) {
@@ -88,7 +93,8 @@ class CpuLinear final : public Linear {
     }
     auto* const floats = reinterpret_cast<float*>(to);
     std::copy(values.begin(), values.begin() + count, floats);
-    if (device_.precision() == Precision::bf16) device_.round_to_bfloat16({floats, static_cast<std::size_t>(count)});
+    if (device_.precision() == Precision::bf16 && !is_float32_throughout(description_))
+      device_.round_to_bfloat16({floats, static_cast<std::size_t>(count)});
   }
 
   /// x or dx, y or dy.

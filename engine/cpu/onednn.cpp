@@ -138,13 +138,13 @@ ThreadsInUse::~ThreadsInUse() {
 }
 
 Primitive::Primitive(const CpuDevice& device, dnnl::primitive primitive, const std::vector<Part>& parts,
-                     const Layout& scratchpad, Layout weights, std::string implementation)
+                     const Layout& scratchpad, const Layout& weights, std::string implementation)
     : primitive_(std::move(primitive)),
       scratchpad_bytes_(scratchpad.get_size()),
-      weights_(std::move(weights)),
+      weights_(weights),
       implementation_(std::move(implementation)) {
   const auto add = [&](int number, const Layout& layout) {
-    memories_.push_back(dnnl::memory(layout, device.library().engine, nullptr));
+    memories_.emplace_back(layout, device.library().engine, nullptr);
     arguments_.push_back({number, memories_.back().get()});
   };
   for (const Part& part : parts) add(part.number, part.layout);

@@ -48,7 +48,7 @@ class Primitive {
   Primitive() = default;
   /// `scratchpad`: what the primitive descriptor asks for.
   Primitive(const CpuDevice& device, dnnl::primitive primitive, const std::vector<Part>& parts,
-            const dnnl::memory::desc& scratchpad, dnnl::memory::desc weights, std::string implementation);
+            const dnnl::memory::desc& scratchpad, const dnnl::memory::desc& weights, std::string implementation);
 
   /// Computes, with scratch memory from the arena; nothing more than taking that memory in a rehearsal. Every argument
   /// must be given.

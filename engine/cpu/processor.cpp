@@ -1,5 +1,5 @@
-// What oneDNN makes of this processor: whether it has bf16, and the rate of its own matrix product, the yardstick of the
-// benchmarks. May use oneDNN through onednn.h.
+// What oneDNN makes of this processor: whether it has bf16, and the rate of its own matrix product, the yardstick of
+// the benchmarks. May use oneDNN through onednn.h.
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -30,9 +30,13 @@ double median_seconds(const std::function<void()>& call) {
 
 }  // namespace
 
-bool supports_bf16() { return has_bfloat16(); }
+bool supports_bf16() {
+  return has_bfloat16();
+}
 
-std::string describe_processor() { return library_description(); }
+std::string describe_processor() {
+  return library_description();
+}
 
 double measure_gemm_gflops(Precision precision, int threads) {
   CpuDevice device({precision, threads});
@@ -65,9 +69,8 @@ double measure_gemm_gflops(Precision precision, int threads) {
     const auto* left = reinterpret_cast<const float*>(a.data());
     const auto* right = reinterpret_cast<const float*>(b.data());
     auto* result = reinterpret_cast<float*>(c.data());
-    seconds = std::min(seconds, median_seconds([&] {
-                         dnnl_sgemm('N', 'N', n, n, n, 1.0F, left, n, right, n, 0.0F, result, n);
-                       }));
+    seconds = std::min(
+        seconds, median_seconds([&] { dnnl_sgemm('N', 'N', n, n, n, 1.0F, left, n, right, n, 0.0F, result, n); }));
   }
   return 2.0 * static_cast<double>(n * n * n) / seconds * 1e-9;
 }

@@ -41,7 +41,7 @@ inline void load_block(const Element* from, std::int64_t count, Block& block, fl
     for (int i = 0; i < lanes; ++i) block.values[i] = load(from[i]);
     return;
   }
-  for (int i = 0; i < lanes; ++i) block.values[i] = rest;
+  for (float& value : block.values) value = rest;
   for (std::int64_t i = 0; i < count; ++i) block.values[i] = load(from[i]);
 }
 
@@ -58,19 +58,19 @@ inline void store_block(const Block& block, Element* to, std::int64_t count) {
 inline std::uint64_t positive_bits(const Block& block) {
   std::uint64_t bits = 0;
 #if defined(__AVX512F__)
-  for (int part = 0; part < 4; ++part) {
+  for (std::int64_t part = 0; part < 4; ++part) {
     const __m512 values = _mm512_load_ps(block.values + part * 16);
     const auto positive = static_cast<std::uint64_t>(_mm512_cmp_ps_mask(values, _mm512_setzero_ps(), _CMP_NLE_UQ));
     bits |= positive << (part * 16);
   }
 #elif defined(__AVX__)
-  for (int part = 0; part < 8; ++part) {
+  for (std::int64_t part = 0; part < 8; ++part) {
     const __m256 values = _mm256_load_ps(block.values + part * 8);
     const int positive = _mm256_movemask_ps(_mm256_cmp_ps(values, _mm256_setzero_ps(), _CMP_NLE_UQ));
     bits |= static_cast<std::uint64_t>(positive) << (part * 8);
   }
 #else
-  for (int part = 0; part < 16; ++part) {
+  for (std::int64_t part = 0; part < 16; ++part) {
     const __m128 values = _mm_load_ps(block.values + part * 4);
     const int positive = _mm_movemask_ps(_mm_cmpnle_ps(values, _mm_setzero_ps()));
     bits |= static_cast<std::uint64_t>(positive) << (part * 4);
@@ -82,12 +82,12 @@ inline std::uint64_t positive_bits(const Block& block) {
 /// values[i] ← bit i set ? values[i] : 0.
 inline void apply_bits(std::uint64_t bits, Block& block) {
 #if defined(__AVX512F__)
-  for (int part = 0; part < 4; ++part) {
+  for (std::int64_t part = 0; part < 4; ++part) {
     float* values = block.values + part * 16;
     _mm512_store_ps(values, _mm512_maskz_loadu_ps(static_cast<__mmask16>(bits >> (part * 16)), values));
   }
 #else
-  for (int half = 0; half < 2; ++half) {
+  for (std::int64_t half = 0; half < 2; ++half) {
     const auto word = static_cast<std::uint32_t>(bits >> (half * 32));
     float* values = block.values + half * 32;
     for (int i = 0; i < 32; ++i) {

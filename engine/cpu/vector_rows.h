@@ -37,7 +37,7 @@ void layer_norm(const Stream* x, const float* scale, const float* shift, float e
     inverse_deviation[row] = inverse;
     for (std::int64_t i = 0; i < width; i += lanes) {
       load_block(x + i, width - i, block);
-      for (int lane = 0; lane < lanes; ++lane) block.values[lane] = (block.values[lane] - mean) * inverse;
+      for (float& value : block.values) value = (value - mean) * inverse;
       store_block(block, normalised + i, width - i);
       load_block(scale + i, width - i, result);
       for (int lane = 0; lane < lanes; ++lane) block.values[lane] *= result.values[lane];

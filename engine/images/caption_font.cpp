@@ -114,7 +114,7 @@ constexpr std::array<std::string_view, 95> glyphs{
 bool glyph_has_ink(char character, int x, int y) {
   const bool printable = character >= first_character && character <= last_character;
   const auto index = static_cast<std::size_t>((printable ? character : '?') - first_character);
-  return glyphs.at(index).at(static_cast<std::size_t>(y * (glyph_width + 1) + x)) == '#';
+  return glyphs.at(index).at(static_cast<std::size_t>(y) * (glyph_width + 1) + static_cast<std::size_t>(x)) == '#';
 }
 
 }  // namespace blindspot::images

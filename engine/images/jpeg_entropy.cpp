@@ -135,7 +135,8 @@ class ScanFollower {
   std::size_t follow() {
     const bool alone = scan_.components.size() == 1;
     const JpegComponent& first = component(0);
-    const std::int64_t across = 8 * structure_.largest_horizontal, down = 8 * structure_.largest_vertical;
+    const std::int64_t across = std::int64_t{8} * structure_.largest_horizontal;
+    const std::int64_t down = std::int64_t{8} * structure_.largest_vertical;
     const std::int64_t units = alone
                                    ? first.blocks_across * first.blocks_down
                                    : (structure_.width + across - 1) / across * ((structure_.height + down - 1) / down);

@@ -45,8 +45,10 @@ Taps taps_for(std::int64_t output, const Axis& axis, Interpolation interpolation
   const double stretch = std::max(scale, 1.0), support = (bicubic ? 2.0 : 1.0) * stretch;
   const double centre = (static_cast<double>(output) + 0.5) * scale;
   Taps taps;
+  // NOLINTBEGIN(bugprone-incorrect-roundings): Pillow truncates behind + 0.5 too, where lround would differ
   taps.first = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre - support + 0.5));
   const std::int64_t last = std::min(axis.length, static_cast<std::int64_t>(centre + support + 0.5));
+  // NOLINTEND(bugprone-incorrect-roundings)
   std::vector<double> weights;
   double sum = 0;
   const double shrink = 1.0 / stretch;

@@ -34,14 +34,23 @@ AveragePoolLayer::AveragePoolLayer(Device& device, const Shape& input, std::int6
     : device_(&device), input_(input), output_{input[0], height, width, input[3]} {}
 
 Array AveragePoolLayer::forward(const Array& x) {
-  Array y = device_->activation(output_);
-  device_->average_pool(x, y);
+  Array y = device_->array(Type::float32, output_);
+  if (x.type() == Type::float32) {
+    device_->average_pool(x, y);
+    return y;
+  }
+  Array wide = device_->array(Type::float32, input_);
+  device_->convert(x, wide);
+  device_->average_pool(wide, y);
   return y;
 }
 
 Array AveragePoolLayer::input_gradient(const Array& dy, const Array* input_mask) {
+  Array wide = device_->array(Type::float32, input_);
+  device_->average_pool_gradient(dy, wide, input_mask);
+  if (device_->activation_type() == Type::float32) return wide;
   Array dx = device_->activation(input_);
-  device_->average_pool_gradient(dy, dx, input_mask);
+  device_->convert(wide, dx);
   return dx;
 }
 

@@ -25,7 +25,8 @@ class MaxPoolLayer {
   Array index_;
 };
 
-/// Adaptive average to height × width; 1 × 1 is the global mean.
+/// Adaptive average to height × width; 1 × 1 is the global mean. Its result and the gradient that it takes are float32
+/// in every precision: what comes after it is small, and rounding it to 16 bits would reach the logits unaveraged.
 class AveragePoolLayer {
  public:
   AveragePoolLayer(Device& device, const Shape& input, std::int64_t height, std::int64_t width);

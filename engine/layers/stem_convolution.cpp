@@ -5,7 +5,7 @@ namespace blindspot {
 
 namespace {
 
-constexpr std::int64_t kColours = 3;
+constexpr std::int64_t colours = 3;
 
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
   return a >= 0 ? a / b : -((-a + b - 1) / b);
@@ -28,18 +28,18 @@ BlockedAxis blocked_axis(std::int64_t size, const StemDescription& stem) {
 
 /// [K, 3, kernel, kernel] → [K, 3·stride², blocked kernel, blocked kernel], zero where no tap falls.
 std::vector<float> blocked_weight(std::span<const float> weight, const StemDescription& stem, const BlockedAxis& axis) {
-  const std::int64_t channels = kColours * stem.stride * stem.stride;
+  const std::int64_t channels = colours * stem.stride * stem.stride;
   std::vector<float> result(static_cast<std::size_t>(stem.out_channels * channels * axis.kernel * axis.kernel));
   const float* from = weight.data();
   for (std::int64_t k = 0; k < stem.out_channels; ++k) {
-    for (std::int64_t colour = 0; colour < kColours; ++colour) {
+    for (std::int64_t colour = 0; colour < colours; ++colour) {
       for (std::int64_t row = 0; row < stem.kernel; ++row) {
         for (std::int64_t column = 0; column < stem.kernel; ++column) {
           const std::int64_t block_row = floor_divide(row - stem.padding, stem.stride) + axis.pad_before;
           const std::int64_t block_column = floor_divide(column - stem.padding, stem.stride) + axis.pad_before;
           const std::int64_t dy = row - stem.padding - (block_row - axis.pad_before) * stem.stride;
           const std::int64_t dx = column - stem.padding - (block_column - axis.pad_before) * stem.stride;
-          const std::int64_t channel = (dy * stem.stride + dx) * kColours + colour;
+          const std::int64_t channel = (dy * stem.stride + dx) * colours + colour;
           const std::int64_t place = ((k * channels + channel) * axis.kernel + block_row) * axis.kernel + block_column;
           result[static_cast<std::size_t>(place)] = *from++;
         }
@@ -60,7 +60,7 @@ StemConvolution::StemConvolution(Device& device, const NetworkInput& input, cons
   const bool blocked = description.stride > 1 && rows.pad_after >= 0 && columns.pad_after >= 0;
   if (!blocked) {
     ConvolutionDescription plain =
-        square_convolution({input.batch, input.height, input.width, kColours}, description.out_channels,
+        square_convolution({input.batch, input.height, input.width, colours}, description.out_channels,
                            description.kernel, description.stride, description.padding);
     plain.relu = description.relu;
     convolution_ = std::make_unique<ConvolutionLayer>(device, plain, parameters);
@@ -68,7 +68,7 @@ StemConvolution::StemConvolution(Device& device, const NetworkInput& input, cons
   }
   block_ = description.stride;
   ConvolutionDescription rewritten =
-      square_convolution({input.batch, rows.blocks, columns.blocks, kColours * block_ * block_},
+      square_convolution({input.batch, rows.blocks, columns.blocks, colours * block_ * block_},
                          description.out_channels, rows.kernel, 1, 0);
   rewritten.pad_top = rows.pad_before;
   rewritten.pad_left = columns.pad_before;

@@ -22,6 +22,11 @@ struct Observation {
   std::array<float, 2> probabilities;  // of the source's and the target's class, fp32
 };
 
+/// Whether a record of this iteration takes its image along.
+bool keeps_image(const WalkOptions& options, std::int64_t iteration) {
+  return options.keep_record_images && (!options.keeps_record_image || options.keeps_record_image(iteration));
+}
+
 class Traversal {
  public:
   Traversal(Network& network, Device& device, std::int64_t slots, std::span<const WalkPair> pairs,
@@ -166,7 +171,7 @@ Observation Traversal::look(std::size_t number) {
   Observation observation;
   observation.slot = number;
   observation.probabilities = slot.probabilities();
-  const bool kept = slot.done() || slot.traced() || (slot.record_due() && options_.keep_record_images);
+  const bool kept = slot.done() || slot.traced() || (slot.record_due() && keeps_image(options_, slot.iteration()));
   if (!slot.source_seen() && (kept || reverify_)) {
     observation.image.height = static_cast<int>(network_.height());
     observation.image.width = static_cast<int>(network_.width());
@@ -206,7 +211,7 @@ void Traversal::note(Observation& observation) {
     record.iteration = slot.iteration();
     record.probability = probability;
     record.target_probability = target_probability;
-    if (options_.keep_record_images) record.image = observation.image;
+    if (keeps_image(options_, slot.iteration())) record.image = observation.image;
   }
   if (slot.done()) report(slot, observation.slot, observation);
 }
@@ -258,15 +263,19 @@ void check_slots(std::int64_t slots) {
 
 }  // namespace
 
-std::size_t prepare(Network& network, Device& device, std::int64_t slots) {
+std::size_t memory_of_run(Network& network, Device& device, std::int64_t slots) {
   check_slots(slots);
-  const std::size_t bytes = device.rehearse([&network, &device, slots] {
+  return device.rehearse([&network, &device, slots] {
     SlotArrays arrays(network, device, slots);
     const std::vector<std::uint8_t> none_held(static_cast<std::size_t>(arrays.slice_size()));
     arrays.propose(0, {}, none_held);
     arrays.judge(0, 0);
     arrays.take(0, true, false);
   });
+}
+
+std::size_t prepare(Network& network, Device& device, std::int64_t slots) {
+  const std::size_t bytes = memory_of_run(network, device, slots);
   device.commit(bytes);
   return bytes;
 }

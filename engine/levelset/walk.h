@@ -19,7 +19,9 @@ namespace blindspot::levelset {
 using Fp32Probabilities = std::function<std::vector<std::array<float, 2>>(
     std::span<const Image* const> images, std::span<const std::array<std::int32_t, 2>> classes)>;
 
-/// Bytes of device memory that a run with these slots takes, found by a rehearsal; also commits the device's arena.
+/// Bytes of device memory that a run with these slots takes, found by a rehearsal.
+std::size_t memory_of_run(Network& network, Device& device, std::int64_t slots);
+/// Finds the same and takes it: commits the device's arena.
 std::size_t prepare(Network& network, Device& device, std::int64_t slots);
 
 /// Walks all pairs, `slots` at a time (a multiple of network.batch() is best; other counts are padded). A finished pair

@@ -12,23 +12,23 @@ struct FeatureConvolution {
   std::int64_t in_channels, out_channels, kernel, stride, padding;
 };
 
-constexpr std::array<FeatureConvolution, AlexNetFeatures::kConvolutions> kFeatures{{
+constexpr std::array<FeatureConvolution, AlexNetFeatures::convolution_count> feature_convolutions{{
     {"features.0", 3, 64, 11, 4, 2},
     {"features.3", 64, 192, 5, 1, 2},
     {"features.6", 192, 384, 3, 1, 1},
     {"features.8", 384, 256, 3, 1, 1},
     {"features.10", 256, 256, 3, 1, 1},
 }};
-constexpr std::array<const char*, AlexNetFeatures::kConvolutions> kReluNames{"features.1", "features.4", "features.7",
-                                                                             "features.9", "features.11"};
-constexpr PoolDescription kPool{3, 2, 0};
-constexpr std::int64_t kPooledSide = 6;
-constexpr std::int64_t kHidden = 4096;
+constexpr std::array<const char*, AlexNetFeatures::convolution_count> relu_names{
+    "features.1", "features.4", "features.7", "features.9", "features.11"};
+constexpr PoolDescription overlapping_pool{3, 2, 0};
+constexpr std::int64_t pooled_side = 6;
+constexpr std::int64_t hidden_features = 4096;
 
 /// Convolution `index` ≥ 1; the second and third follow a max-pool, so no ReLU's mask applies to their input.
 ConvolutionLayer feature_convolution(Device& device, const weights::StateDict& state, std::size_t index,
                                      const Shape& input) {
-  const FeatureConvolution& feature = kFeatures.at(index);
+  const FeatureConvolution& feature = feature_convolutions.at(index);
   ConvolutionDescription description =
       square_convolution(input, feature.out_channels, feature.kernel, feature.stride, feature.padding);
   description.relu = true;
@@ -36,42 +36,46 @@ ConvolutionLayer feature_convolution(Device& device, const weights::StateDict& s
   return {device, description, plain_convolution(state, feature.name)};
 }
 
-LinearDescription hidden_layer(Device& device, std::int64_t batch, std::int64_t in_features) {
+LinearDescription hidden_layer(Device& device, std::int64_t batch, std::int64_t in_features, Type input) {
   LinearDescription description;
   description.rows = batch;
   description.in_features = in_features;
-  description.out_features = kHidden;
-  description.input = description.output = device.activation_type();
+  description.out_features = hidden_features;
+  description.input = input;
+  description.output = device.activation_type();
   return description;
 }
 
 /// classifier.1 reads the features flattened as [C, 6, 6]; here they lie as [6, 6, C].
 LinearLayer first_classifier(Device& device, const weights::StateDict& state, std::int64_t batch,
                              std::int64_t channels) {
-  const std::int64_t places = kPooledSide * kPooledSide;
+  const std::int64_t places = pooled_side * pooled_side;
   const std::vector<float> columns_by_channel = state.read("classifier.1.weight");
   std::vector<float> columns_by_place(columns_by_channel.size());
   const float* from = columns_by_channel.data();
-  for (std::int64_t row = 0; row < kHidden; ++row) {
+  for (std::int64_t row = 0; row < hidden_features; ++row) {
     for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t place = 0; place < places; ++place) {
         columns_by_place[static_cast<std::size_t>((row * places + place) * channels + c)] = *from++;
       }
     }
   }
-  return {device, hidden_layer(device, batch, places * channels), columns_by_place, state.read("classifier.1.bias")};
+  return {device, hidden_layer(device, batch, places * channels, Type::float32), columns_by_place,
+          state.read("classifier.1.bias")};
 }
 
 }  // namespace
 
 AlexNetFeatures::AlexNetFeatures(Device& device, const NetworkInput& input, const weights::StateDict& state)
     : first_(device, input,
-             {kFeatures[0].out_channels, kFeatures[0].kernel, kFeatures[0].stride, kFeatures[0].padding, true},
-             plain_convolution(state, kFeatures[0].name)),
-      first_pool_(device, kPool, first_.output_shape()),
-      second_pool_(device, kPool, [this] {
+             {feature_convolutions[0].out_channels, feature_convolutions[0].kernel, feature_convolutions[0].stride,
+              feature_convolutions[0].padding, true},
+             plain_convolution(state, feature_convolutions[0].name)),
+      first_pool_(device, overlapping_pool, first_.output_shape()),
+      second_pool_(device, overlapping_pool, [this] {
         Shape shape = first_pool_.output_shape();
-        return Shape{shape[0], shape[1], shape[2], kFeatures[1].out_channels};  // a 5×5 with padding 2 keeps the size
+        return Shape{shape[0], shape[1], shape[2],
+                     feature_convolutions[1].out_channels};  // a 5×5 with padding 2 keeps the size
       }()) {
   convolutions_.push_back(feature_convolution(device, state, 1, first_pool_.output_shape()));
   convolutions_.push_back(feature_convolution(device, state, 2, second_pool_.output_shape()));
@@ -112,16 +116,18 @@ AlexNet::AlexNet(Device& device, const NetworkInput& input, const AlexNetDescrip
                  const weights::StateDict& state)
     : PreparedNetwork(device, input, description.classes),
       features_(device, input, state),
-      last_pool_(device, kPool, features_.output_shape()),
-      average_pool_(device, last_pool_.output_shape(), kPooledSide, kPooledSide),
+      last_pool_(device, overlapping_pool, features_.output_shape()),
+      average_pool_(device, last_pool_.output_shape(), pooled_side, pooled_side),
       classifier1_(first_classifier(device, state, input.batch, features_.output_shape()[3])),
-      classifier4_(linear_layer(device, state, "classifier.4", hidden_layer(device, input.batch, kHidden))),
-      classifier6_(classifier(device, state, "classifier.6", input.batch, kHidden, description.classes)) {}
+      classifier4_(linear_layer(device, state, "classifier.4",
+                                hidden_layer(device, input.batch, hidden_features, device.activation_type()))),
+      classifier6_(classifier(device, state, "classifier.6", input.batch, hidden_features, description.classes,
+                              device.activation_type())) {}
 
 Array AlexNet::forward(const Array& images) {
   forget();
   Array x = features_.forward(images, [this](std::size_t relu, const Array& features) {
-    observe(Pass::forward, kReluNames.at(relu), features);
+    observe(Pass::forward, relu_names.at(relu), features);
   });
   x = last_pool_.forward(x);
   x = average_pool_.forward(x);  // [N, 6, 6, 256]
@@ -155,7 +161,7 @@ void AlexNet::forget() {
 
 std::vector<weights::TensorDeclaration> declare_alexnet_features() {
   Declaration tensors;
-  for (const FeatureConvolution& feature : kFeatures) {
+  for (const FeatureConvolution& feature : feature_convolutions) {
     tensors.convolution(feature.name, feature.out_channels, feature.in_channels, feature.kernel, true);
   }
   return tensors.take();
@@ -166,9 +172,9 @@ std::vector<weights::TensorDeclaration> declare_alexnet(const AlexNetDescription
   for (const weights::TensorDeclaration& feature : declare_alexnet_features()) {
     tensors.tensor(feature.name, feature.shape);
   }
-  tensors.linear("classifier.1", kHidden, kFeatures.back().out_channels * kPooledSide * kPooledSide);
-  tensors.linear("classifier.4", kHidden, kHidden);
-  tensors.linear("classifier.6", description.classes, kHidden);
+  tensors.linear("classifier.1", hidden_features, feature_convolutions.back().out_channels * pooled_side * pooled_side);
+  tensors.linear("classifier.4", hidden_features, hidden_features);
+  tensors.linear("classifier.6", description.classes, hidden_features);
   return tensors.take();
 }
 

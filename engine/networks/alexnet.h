@@ -19,7 +19,7 @@ namespace blindspot {
 /// behind the fifth).
 class AlexNetFeatures {
  public:
-  static constexpr std::size_t kConvolutions = 5;
+  static constexpr std::size_t convolution_count = 5;
   /// Shown the five ReLUs' outputs, [N, H, W, C] in the activation type, numbered from 0.
   using Tap = std::function<void(std::size_t relu, const Array& features)>;
 

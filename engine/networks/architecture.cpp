@@ -85,15 +85,15 @@ std::optional<std::int64_t> number(std::string_view text) {
 
 /// cifar_resnetN with N = 6n + 2 and wrn_D_K with D = 6n + 4.
 std::optional<Architecture> family_member(std::string_view name) {
-  constexpr std::string_view kCifar = "cifar_resnet";
-  if (name.starts_with(kCifar)) {
-    const auto depth = number(name.substr(kCifar.size()));
+  constexpr std::string_view cifar_prefix = "cifar_resnet";
+  if (name.starts_with(cifar_prefix)) {
+    const auto depth = number(name.substr(cifar_prefix.size()));
     if (!depth || *depth < 8 || *depth > 2000 || *depth % 6 != 2) return std::nullopt;
     return Architecture{std::string(name), CifarResNetDescription{static_cast<int>(*depth)}};
   }
-  constexpr std::string_view kWide = "wrn_";
-  if (name.starts_with(kWide)) {
-    const std::string_view rest = name.substr(kWide.size());
+  constexpr std::string_view wide_prefix = "wrn_";
+  if (name.starts_with(wide_prefix)) {
+    const std::string_view rest = name.substr(wide_prefix.size());
     const std::size_t separator = std::min(rest.find('_'), rest.size());
     const auto depth = number(rest.substr(0, separator));
     const auto widen = number(rest.substr(std::min(separator + 1, rest.size())));
@@ -236,10 +236,10 @@ weights::RuleGains rule_gains(const Architecture& architecture) {
   gains.last_norm = resnet != nullptr && resnet->bottleneck ? "bn3.weight" : "bn2.weight";
   if (std::holds_alternative<AlexNetDescription>(architecture.description)) gains.last_norm.clear();
   // Chosen so that the logits' standard deviation is 1.4 to 2.9; other ResNets take ResNet-50's.
-  constexpr std::array<std::pair<std::string_view, double>, 5> kClassifierGains{
+  constexpr std::array<std::pair<std::string_view, double>, 5> classifier_gains{
       {{"resnet18", 0.25}, {"resnet34", 0.1}, {"resnet101", 0.0025}, {"wrn_28_10", 40}, {"wrn_16_4", 30}}};
   gains.classifier_gain = 0.06;
-  for (const auto& [name, gain] : kClassifierGains) {
+  for (const auto& [name, gain] : classifier_gains) {
     if (architecture.name == name) gains.classifier_gain = gain;
   }
   return gains;

@@ -70,13 +70,21 @@ struct Architecture {
 std::vector<std::string> architecture_names();
 /// Throws Error(usage) that names `name` and lists the known ones (wrn_D_K and cifar_resnetN stand for their families).
 Architecture architecture_named(std::string_view name);
-/// From metadata (`architecture`, `heads`), names and shapes. Nothing if no family fits. `epsilon`: layer_norm_eps of a
-/// Hugging Face folder's config.json.
-std::optional<Architecture> recognise(const weights::StateDict& state, std::optional<float> epsilon = {});
+/// What a Hugging Face folder's config.json says of a transformer. The weight file's own metadata goes before it.
+struct TransformerConfiguration {
+  std::optional<float> layer_norm_epsilon;
+  std::optional<std::int64_t> heads;
+  std::string file;  ///< for messages
+};
+/// From metadata (`architecture`, `heads`, `layer_norm_epsilon`), names and shapes. Nothing if no family fits. Throws
+/// Error(input) for metadata or a configuration that cannot be, and for a width that width/64 heads do not divide.
+std::optional<Architecture> recognise(const weights::StateDict& state,
+                                      const TransformerConfiguration& configuration = {});
 /// As architecture_named, but with classes, heads and image size taken from the file's shapes and metadata; `vit` takes
-/// everything from there. Throws Error(usage|input).
+/// everything from there. Other heads than the name's make it another network with another name. Throws
+/// Error(usage|input).
 Architecture architecture_named_for(std::string_view name, const weights::StateDict& state,
-                                    std::optional<float> epsilon = {});
+                                    const TransformerConfiguration& configuration = {});
 /// The name under which a description is known, whatever its classes and image size; else its numbers in brackets.
 std::string architecture_name(const decltype(Architecture::description)& description);
 

@@ -5,14 +5,14 @@ namespace blindspot {
 
 namespace {
 
-constexpr std::int64_t kStemChannels = 16;
+constexpr std::int64_t stem_channels = 16;
 
 /// 3 stages of n blocks of two 3×3 convolutions.
 std::vector<ResidualBlockDescription> block_descriptions(const CifarResNetDescription& description) {
   std::vector<ResidualBlockDescription> blocks;
   const int blocks_a_stage = (description.depth - 2) / 6;
   for (int stage = 0; stage < 3; ++stage) {
-    const std::int64_t channels = kStemChannels << stage;
+    const std::int64_t channels = stem_channels << stage;
     for (int i = 0; i < blocks_a_stage; ++i) {
       const bool halves = stage > 0 && i == 0;
       ResidualBlockDescription block;
@@ -40,7 +40,7 @@ std::vector<ResidualBlock> make_blocks(Device& device, const CifarResNetDescript
 CifarResNet::CifarResNet(Device& device, const NetworkInput& input, const CifarResNetDescription& description,
                          const weights::StateDict& state)
     : PreparedNetwork(device, input, description.classes),
-      stem_(device, input, {kStemChannels, 3, 1, 1, true}, weights::fold_batch_norm(state, "conv1", "bn1")),
+      stem_(device, input, {stem_channels, 3, 1, 1, true}, weights::fold_batch_norm(state, "conv1", "bn1")),
       blocks_(make_blocks(device, description, state, stem_.output_shape())),
       average_pool_(device, blocks_.back().output_shape(), 1, 1),
       linear_(classifier(device, state, "linear", input.batch, blocks_.back().output_shape()[3], description.classes)) {
@@ -77,9 +77,9 @@ void CifarResNet::forget() {
 
 std::vector<weights::TensorDeclaration> declare_cifar_resnet(const CifarResNetDescription& description) {
   Declaration tensors;
-  tensors.convolution("conv1", kStemChannels, 3, 3, false);
-  tensors.batch_norm("bn1", kStemChannels);
-  std::int64_t in_channels = kStemChannels;
+  tensors.convolution("conv1", stem_channels, 3, 3, false);
+  tensors.batch_norm("bn1", stem_channels);
+  std::int64_t in_channels = stem_channels;
   for (const ResidualBlockDescription& block : block_descriptions(description)) {
     in_channels = declare_residual_block(tensors, block, in_channels);
   }

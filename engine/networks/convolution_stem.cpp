@@ -7,14 +7,14 @@ namespace blindspot {
 
 namespace {
 
-constexpr std::int64_t kStages = 4;
+constexpr std::int64_t stage_count = 4;
 
 std::string module_name(std::int64_t number) {
   return "patch_embed.proj.stem." + std::to_string(number);
 }
 
 std::int64_t stage_channels(std::int64_t width, std::int64_t stage) {
-  return width >> (kStages - 1 - stage);
+  return width >> (stage_count - 1 - stage);
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ ConvolutionStem::ConvolutionStem(Device& device, const NetworkInput& input, cons
     : device_(&device),
       first_(device, input, {stage_channels(width, 0), 3, 2, 1, false}, plain_convolution(state, module_name(0))) {
   Shape shape = first_.output_shape();
-  for (std::int64_t stage = 0; stage < kStages; ++stage) {
+  for (std::int64_t stage = 0; stage < stage_count; ++stage) {
     if (stage > 0) {
       convolutions_.emplace_back(device, square_convolution(shape, stage_channels(width, stage), 3, 2, 1),
                                  plain_convolution(state, module_name(3 * stage)));
@@ -35,7 +35,7 @@ ConvolutionStem::ConvolutionStem(Device& device, const NetworkInput& input, cons
          module_name(3 * stage), module_name(3 * stage + 1), module_name(3 * stage + 2)});
   }
   convolutions_.emplace_back(device, square_convolution(shape, width, 1, 1, 0),
-                             plain_convolution(state, module_name(3 * kStages)));
+                             plain_convolution(state, module_name(3 * stage_count)));
 }
 
 Array ConvolutionStem::forward(const Array& images, const LayerObserver& observer) {
@@ -86,13 +86,13 @@ void ConvolutionStem::forget() {
 
 void declare_convolution_stem(Declaration& tensors, std::int64_t width) {
   std::int64_t in_channels = 3;
-  for (std::int64_t stage = 0; stage < kStages; ++stage) {
+  for (std::int64_t stage = 0; stage < stage_count; ++stage) {
     const std::int64_t channels = stage_channels(width, stage);
     tensors.convolution(module_name(3 * stage), channels, in_channels, 3, true);
     tensors.layer_norm(module_name(3 * stage + 1), channels);
     in_channels = channels;
   }
-  tensors.convolution(module_name(3 * kStages), width, width, 1, true);
+  tensors.convolution(module_name(3 * stage_count), width, width, 1, true);
 }
 
 }  // namespace blindspot

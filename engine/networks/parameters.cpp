@@ -22,12 +22,12 @@ LinearLayer linear_layer(Device& device, const weights::StateDict& state, const 
 }
 
 LinearLayer classifier(Device& device, const weights::StateDict& state, const std::string& name, std::int64_t batch,
-                       std::int64_t features, std::int64_t classes) {
+                       std::int64_t features, std::int64_t classes, Type input) {
   LinearDescription description;
   description.rows = batch;
   description.in_features = features;
   description.out_features = classes;
-  description.input = device.activation_type();
+  description.input = input;
   description.output = Type::float32;
   return linear_layer(device, state, name, description);
 }

@@ -18,9 +18,10 @@ weights::FoldedConvolution plain_convolution(const weights::StateDict& state, co
 LinearLayer linear_layer(Device& device, const weights::StateDict& state, const std::string& name,
                          const LinearDescription& description);
 
-/// A classifier: activations [batch, features] to float32 logits [batch, classes].
+/// A classifier: features [batch, features] of type `input` to float32 logits [batch, classes]. From float32 features
+/// it computes in float32 in every precision.
 LinearLayer classifier(Device& device, const weights::StateDict& state, const std::string& name, std::int64_t batch,
-                       std::int64_t features, std::int64_t classes);
+                       std::int64_t features, std::int64_t classes, Type input = Type::float32);
 
 /// A layer norm from `<name>.weight` and `<name>.bias`.
 LayerNormLayer layer_norm(Device& device, const weights::StateDict& state, const std::string& name, Type input,

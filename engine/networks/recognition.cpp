@@ -15,14 +15,14 @@ namespace {
 
 using weights::StateDict;
 
-constexpr std::int64_t kLargestSize = 1'000'000;  // of a width or a number of classes
+constexpr std::int64_t largest_size = 1'000'000;  // of a width or a number of classes
 
 /// Size of one dimension of a tensor, if the tensor is there, has that dimension and the size is believable.
 std::optional<std::int64_t> size_of(const StateDict& state, std::string_view tensor, std::size_t dimension) {
   const weights::TensorInformation* found = state.find(tensor);
   if (found == nullptr || found->shape.size() <= dimension) return std::nullopt;
   const std::int64_t size = found->shape[dimension];
-  if (size < 1 || size > kLargestSize) return std::nullopt;
+  if (size < 1 || size > largest_size) return std::nullopt;
   return size;
 }
 
@@ -75,7 +75,7 @@ std::optional<CifarResNetDescription> cifar_resnet_of(const StateDict& state) {
 
 std::optional<WideResNetDescription> wide_resnet_of(const StateDict& state) {
   const auto channels = size_of(state, "block1.layer.0.conv1.weight", 0);
-  if (!channels || *channels % 16 != 0 || *channels > 16 * 64) return std::nullopt;
+  if (!channels || *channels % 16 != 0 || *channels > std::int64_t{16} * 64) return std::nullopt;
   WideResNetDescription description;
   description.depth = 6 * count_blocks(state, "block1.layer.") + 4;
   description.widen = static_cast<int>(*channels / 16);
@@ -90,32 +90,75 @@ std::optional<AlexNetDescription> alexnet_of(const StateDict& state) {
   return description;
 }
 
-std::int64_t heads_of(const StateDict& state, std::int64_t width) {
-  const auto written = state.metadata().find("heads");
-  if (written == state.metadata().end()) return std::max<std::int64_t>(width / 64, 1);
-  std::int64_t heads = 0;
+/// Value of a number in the metadata; nothing if the key is absent. Throws Error(input) if it is no number of that
+/// type.
+template <typename Number>
+std::optional<Number> number_in_metadata(const StateDict& state, const std::string& key) {
+  const auto written = state.metadata().find(key);
+  if (written == state.metadata().end()) return std::nullopt;
+  Number value = 0;
   const std::string& text = written->second;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), heads);
-  if (error != std::errc() || end != text.data() + text.size() || heads < 1 || width % heads != 0) {
-    throw Error(
-        ErrorKind::input,
-        fmt::format("{}: the metadata's `heads` is not a whole number that divides the width {}", state.name(), width));
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw Error(ErrorKind::input, fmt::format("{}: the metadata's `{}` is not a number", state.name(), key));
+  }
+  return value;
+}
+
+std::int64_t heads_of(const StateDict& state, std::int64_t width, const TransformerConfiguration& configuration) {
+  const auto check = [width](std::int64_t heads, const std::string& source) {
+    if (heads < 1 || width % heads != 0) {
+      throw Error(ErrorKind::input,
+                  fmt::format("{} is {}, which is not a whole number that divides the width {}", source, heads, width));
+    }
+    return heads;
+  };
+  if (const auto heads = number_in_metadata<std::int64_t>(state, "heads")) {
+    return check(*heads, fmt::format("{}: the metadata's `heads`", state.name()));
+  }
+  if (configuration.heads) {
+    return check(*configuration.heads, fmt::format("{}: `num_attention_heads`", configuration.file));
+  }
+  const std::int64_t heads = std::max<std::int64_t>(width / 64, 1);
+  if (width % heads != 0) {
+    throw Error(ErrorKind::input, fmt::format("{}: a width of {} is not divided by width/64 = {} attention heads; the "
+                                              "file's metadata must hold `heads`",
+                                              state.name(), width, heads));
   }
   return heads;
 }
 
-/// What only the file can tell of a transformer whose width and patch are known.
-void complete(VisionTransformerDescription& description, const StateDict& state, std::optional<float> epsilon) {
+/// timm's and torchvision's 1e-6 where nothing is said, transformers' 1e-12 for a file of its own.
+float layer_norm_epsilon_of(const StateDict& state, const TransformerConfiguration& configuration) {
+  const auto check = [](float epsilon, const std::string& source) {
+    if (!(epsilon >= 0 && epsilon < 1)) {
+      throw Error(ErrorKind::input, fmt::format("{} is {}, it must be at least 0 and below 1", source, epsilon));
+    }
+    return epsilon;
+  };
+  if (const auto epsilon = number_in_metadata<float>(state, "layer_norm_epsilon")) {
+    return check(*epsilon, fmt::format("{}: the metadata's `layer_norm_epsilon`", state.name()));
+  }
+  if (configuration.layer_norm_epsilon) {
+    return check(*configuration.layer_norm_epsilon, fmt::format("{}: `layer_norm_eps`", configuration.file));
+  }
+  return state.has_hugging_face_names() ? 1e-12F : VisionTransformerDescription{}.layer_norm_epsilon;
+}
+
+/// What only the file and its configuration can tell of a transformer whose width and patch are known.
+void complete(VisionTransformerDescription& description, const StateDict& state,
+              const TransformerConfiguration& configuration) {
   description.classes = class_count(state, "head", description.classes);
-  description.heads = heads_of(state, description.width);
-  if (epsilon) description.layer_norm_epsilon = *epsilon;
+  description.heads = heads_of(state, description.width, configuration);
+  description.layer_norm_epsilon = layer_norm_epsilon_of(state, configuration);
   const auto tokens = size_of(state, "pos_embed", 1);
   if (!tokens) return;
   const auto grid = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(*tokens - 1))));
   if (grid > 0 && grid * grid == *tokens - 1) description.image_size = grid * description.patch;
 }
 
-std::optional<VisionTransformerDescription> transformer_of(const StateDict& state, std::optional<float> epsilon) {
+std::optional<VisionTransformerDescription> transformer_of(const StateDict& state,
+                                                           const TransformerConfiguration& configuration) {
   const auto width = size_of(state, "cls_token", 2);
   if (!width || state.find("blocks.0.attn.qkv.weight") == nullptr) return std::nullopt;
   VisionTransformerDescription description;
@@ -130,7 +173,7 @@ std::optional<VisionTransformerDescription> transformer_of(const StateDict& stat
   description.width = *width;
   description.depth = count_blocks(state, "blocks.");
   description.mlp_width = size_of(state, "blocks.0.mlp.fc1.weight", 0).value_or(4 * *width);
-  complete(description, state, epsilon);
+  complete(description, state, configuration);
   return description;
 }
 
@@ -152,9 +195,9 @@ std::optional<Architecture> with_name(const std::optional<Description>& descript
 
 }  // namespace
 
-std::optional<Architecture> recognise(const weights::StateDict& state, std::optional<float> epsilon) {
-  if (const auto name = name_in_metadata(state)) return architecture_named_for(*name, state, epsilon);
-  if (auto found = with_name(transformer_of(state, epsilon))) return found;
+std::optional<Architecture> recognise(const weights::StateDict& state, const TransformerConfiguration& configuration) {
+  if (const auto name = name_in_metadata(state)) return architecture_named_for(*name, state, configuration);
+  if (auto found = with_name(transformer_of(state, configuration))) return found;
   if (auto found = with_name(resnet_of(state))) return found;
   if (auto found = with_name(cifar_resnet_of(state))) return found;
   if (auto found = with_name(wide_resnet_of(state))) return found;
@@ -162,16 +205,18 @@ std::optional<Architecture> recognise(const weights::StateDict& state, std::opti
 }
 
 Architecture architecture_named_for(std::string_view name, const weights::StateDict& state,
-                                    std::optional<float> epsilon) {
+                                    const TransformerConfiguration& configuration) {
   if (name == "vit" || name.starts_with("vit(")) {
-    if (auto found = with_name(transformer_of(state, epsilon))) return *found;
+    if (auto found = with_name(transformer_of(state, configuration))) return *found;
     throw Error(ErrorKind::input, fmt::format("{}: holds no vision transformer: cls_token, patch_embed.proj.weight or "
                                               "blocks.0.attn.qkv.weight is missing or misshapen",
                                               state.name()));
   }
   Architecture architecture = architecture_named(name);
   if (auto* vit = std::get_if<VisionTransformerDescription>(&architecture.description)) {
-    complete(*vit, state, epsilon);
+    const std::int64_t heads_of_name = vit->heads;
+    complete(*vit, state, configuration);
+    if (vit->heads != heads_of_name) architecture.name = architecture_name(architecture.description);
   } else if (auto* resnet = std::get_if<ResNetDescription>(&architecture.description)) {
     resnet->classes = class_count(state, "fc", resnet->classes);
   } else if (auto* cifar = std::get_if<CifarResNetDescription>(&architecture.description)) {

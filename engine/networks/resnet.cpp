@@ -5,13 +5,13 @@ namespace blindspot {
 
 namespace {
 
-constexpr std::int64_t kStemChannels = 64;
+constexpr std::int64_t stem_channels = 64;
 
 /// Blocks of all four stages: channels 64, 128, 256, 512 (times 4 behind a bottleneck), halved resolution from the
 /// second stage on.
 std::vector<ResidualBlockDescription> block_descriptions(const ResNetDescription& description) {
   std::vector<ResidualBlockDescription> blocks;
-  std::int64_t in_channels = kStemChannels;
+  std::int64_t in_channels = stem_channels;
   for (std::size_t stage = 0; stage < description.blocks.size(); ++stage) {
     const std::int64_t planes = std::int64_t{64} << stage;
     const std::int64_t width = planes * description.base_width / 64;
@@ -49,7 +49,7 @@ std::vector<ResidualBlock> make_blocks(Device& device, const ResNetDescription& 
 ResNet::ResNet(Device& device, const NetworkInput& input, const ResNetDescription& description,
                const weights::StateDict& state)
     : PreparedNetwork(device, input, description.classes),
-      stem_(device, input, {kStemChannels, 7, 2, 3, true}, weights::fold_batch_norm(state, "conv1", "bn1")),
+      stem_(device, input, {stem_channels, 7, 2, 3, true}, weights::fold_batch_norm(state, "conv1", "bn1")),
       max_pool_(device, {3, 2, 1}, stem_.output_shape()),
       blocks_(make_blocks(device, description, state, max_pool_.output_shape())),
       average_pool_(device, blocks_.back().output_shape(), 1, 1),
@@ -93,9 +93,9 @@ void ResNet::forget() {
 
 std::vector<weights::TensorDeclaration> declare_resnet(const ResNetDescription& description) {
   Declaration tensors;
-  tensors.convolution("conv1", kStemChannels, 3, 7, false);
-  tensors.batch_norm("bn1", kStemChannels);
-  std::int64_t in_channels = kStemChannels;
+  tensors.convolution("conv1", stem_channels, 3, 7, false);
+  tensors.batch_norm("bn1", stem_channels);
+  std::int64_t in_channels = stem_channels;
   for (const ResidualBlockDescription& block : block_descriptions(description)) {
     in_channels = declare_residual_block(tensors, block, in_channels);
   }

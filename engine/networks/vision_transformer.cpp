@@ -42,7 +42,8 @@ VisionTransformer::VisionTransformer(Device& device, const NetworkInput& input,
       token_assembly_(device, state.read("cls_token"), state.read("pos_embed")),
       blocks_(make_blocks(device, input.batch, description, state)),
       norm_(layer_norm(device, state, "norm", Type::float32, description.layer_norm_epsilon)),
-      head_(classifier(device, state, "head", input.batch, description.width, description.classes)) {}
+      head_(classifier(device, state, "head", input.batch, description.width, description.classes,
+                       device.activation_type())) {}
 
 VisionTransformer::PatchEmbedding VisionTransformer::make_patch_embedding(
     Device& device, const NetworkInput& input, const VisionTransformerDescription& description,

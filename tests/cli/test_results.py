@@ -8,6 +8,10 @@ from program import SHARED, ProgramTest, has_shared, read_safetensors, run, vali
 STEPS = ("--iterations", "12", "--record-every", "5", "--threads", "1")
 
 
+def float_nan_bytes(count):
+    return struct.pack("<f", float("nan")) * count
+
+
 def float32(value):
     return struct.unpack("f", struct.pack("f", value))[0]
 
@@ -75,6 +79,20 @@ class Results(ProgramTest):
         self.assertEqual(len(list(folder.glob("*/*.png"))), 12)
         self.assertEqual((folder / folders[0] / "0000.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
 
+    def test_demo_pictures_only_draws(self):
+        folder = self.folder / "pictures"
+        folder.mkdir()
+        identity = folder.stat().st_ino
+        command = ("demo", "--images", folder, "--count", 3)
+        for option in (("--overwrite",), ("-o", self.folder / "out"), ("--iterations", "3"), ("demo-vit",)):
+            self.assert_refused(run(*command, *option), {2}, "--images")
+        self.succeed(*command)
+        self.assertEqual(len(list(folder.glob("*/*.png"))), 3)
+        self.assertEqual(folder.stat().st_ino, identity)
+        again = run(*command)
+        self.assert_refused(again, {2}, str(folder))
+        self.assertNotIn(b"--overwrite", again.stderr)
+
     def test_demo_walks(self):
         out = self.folder / "demo"
         text = self.succeed("demo", "-o", out, "--iterations", "10").stdout.decode()
@@ -107,10 +125,28 @@ class Results(ProgramTest):
         self.traverse("out", [self.picture(0)], [self.picture(1)])
         out = self.folder / "out"
         self.assertTrue(self.document("verify", "verify", out)["holds"])
-        result = json.loads((out / "result.json").read_text())
+        whole = (out / "result.json").read_text()
+        result = json.loads(whole)
         result["pairs"][0]["final"]["probability"] -= 0.01
         (out / "result.json").write_text(json.dumps(result))
         self.assertFalse(self.document("verify", "verify", out, exit_code=3)["holds"])
+        checks = (("probability_8bit", 0.5, None), ("probability_8bit", None, None), ("rmse", "far", "rmse"),
+                  ("probability", 1e300, "probability"), ("probability", 1.5, "probability"))
+        for key, value, named in checks:
+            wrong = json.loads(whole)
+            wrong["pairs"][0]["final"][key] = value
+            (out / "result.json").write_text(json.dumps(wrong))
+            if named:
+                self.assert_refused(run("verify", out), {3}, str(out / "result.json"), named)
+            else:
+                numbers = self.document("verify", "verify", out, exit_code=3)["pairs"][0]["numbers"]
+                self.assertEqual([number["name"] for number in numbers if not number["agrees"]], [key])
+        for key, value in (("interpolation", "nearest"), ("std", [1, 0, 1]), ("mean", [1, 2]), ("mean", [1, 2, 1e300])):
+            wrong = json.loads(whole)
+            wrong["model"]["preprocessing"][key] = value
+            (out / "result.json").write_text(json.dumps(wrong))
+            self.assert_refused(run("verify", out), {3}, str(out / "result.json"), key)
+        (out / "result.json").write_text(whole)
         other = self.folder / "other.safetensors"
         self.succeed("weights", "random", "cifar_resnet20", "-o", other)
         self.assert_refused(run("verify", out, "--model", other), {3}, "other.safetensors")
@@ -118,6 +154,26 @@ class Results(ProgramTest):
         self.assert_refused(run("verify", out), {3}, "result.json", "schema")
         (out / "result.json").unlink()
         self.assert_refused(run("verify", out), {3}, "result.json")
+
+    def test_verify_accepts_numbers_that_are_none(self):
+        # A source that is its own target has J·J = 0 only by chance: the NaN of the mode reference is put there by hand.
+        self.traverse("out", [self.picture(0)], [self.picture(1)], "--mode", "reference")
+        out = self.folder / "out"
+        tensors = read_safetensors(out / "images.safetensors")
+        size = 3 * 32 * 32
+        values = b"".join(tensors[name][1].tobytes() for name in ("source", "target")) + float_nan_bytes(size)
+        header = {name: {"dtype": "F32", "shape": [1, 3, 32, 32], "data_offsets": [4 * size * i, 4 * size * (i + 1)]}
+                  for i, name in enumerate(("source", "target", "final"))}
+        text = json.dumps(header).encode()
+        (out / "images.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + values)
+        self.assert_refused(run("verify", out), {3}, "images.safetensors", "final")
+        result = json.loads((out / "result.json").read_text())
+        result["pairs"][0]["final"].update(probability=None, target_probability=None, rmse=None, outside=True)
+        (out / "result.json").write_text(json.dumps(result))
+        validate(result, "result")
+        numbers = {n["name"]: n for n in self.document("verify", "verify", out, exit_code=3)["pairs"][0]["numbers"]}
+        for name in ("probability", "target_probability", "rmse"):
+            self.assertEqual((numbers[name]["recomputed"], numbers[name]["agrees"]), (None, True), name)
 
     def test_permuted_sources_give_permuted_rows(self):
         sources, targets = [self.picture(k) for k in range(3)], [self.picture(3), self.picture(4)]
@@ -159,6 +215,9 @@ class Results(ProgramTest):
         self.assert_refused(run("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1),
                                 "-o", self.folder / "out", "--noise", noise), {3}, "noise.safetensors")
         self.assertFalse((self.folder / "out").exists())
+        write_safetensors(noise, "noise", [2, 3, 32, 32], [0.5] * (2 * size - 1) + [1.0])
+        self.assert_refused(run("traverse", "demo-resnet", "--source", self.picture(0), "--target", *targets, "-o",
+                                self.folder / "out", "--noise", noise), {3}, "noise.safetensors")
 
     def test_sources_of_another_class_are_dropped_and_named(self):
         seen = self.document("classify", "classify", "demo-resnet", self.picture(0), self.picture(1))
@@ -176,7 +235,7 @@ class Results(ProgramTest):
     def test_grid(self):
         images = [self.picture(k) for k in range(3)]
         document = self.document("result", "grid", "demo-resnet", *images, "-o", self.folder / "out", *STEPS)
-        self.assertEqual(document["schema"], "blindspot/grid/1")
+        self.assertEqual(document["schema"], "blindspot/traverse/1")
         self.assertEqual([(pair["source"]["path"], pair["target"]["path"]) for pair in document["pairs"]],
                          [(str(a), str(b)) for a in images for b in images if a != b])
         self.assertTrue((self.folder / "out" / "grid.png").is_file())
@@ -187,6 +246,7 @@ class Results(ProgramTest):
                               self.folder / "out", "--batch", "3", "--quiet", *STEPS)
         self.assertEqual(result.stderr, b"")
         self.assertIn("written to", result.stdout.decode())
+        self.assertRegex(result.stdout.decode(), "1 of 1 final images are within delta 0.2 of .*, 0 outside")
         self.assertEqual(json.loads((self.folder / "out" / "result.json").read_text())["batch"], 3)
 
 

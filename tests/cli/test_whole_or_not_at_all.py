@@ -47,7 +47,10 @@ class WholeOrNotAtAll(ProgramTest):
                 time.sleep(0.3)
                 process.send_signal(number)
                 stdout, _ = process.communicate(timeout=20)
-                self.assertEqual((process.returncode, stdout), (code, b""))
+                self.assertEqual(process.returncode, code)
+                document = json.loads(stdout)
+                validate(document, "result")
+                self.assertEqual((document["interrupted"], document["pairs"]), (True, []))
                 self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_a_signal_saves_the_pairs_that_are_done(self):
@@ -87,6 +90,68 @@ class WholeOrNotAtAll(ProgramTest):
         (out / "thesis.txt").write_text("years")
         self.assert_refused(self.traverse("--overwrite"), {2, 3}, "thesis.txt")
         self.assertEqual([path.name for path in out.iterdir()], ["thesis.txt"])
+
+    def test_a_folder_that_exists_stays_the_same_folder(self):
+        out = self.folder / "out"
+        out.mkdir()
+        identity = out.stat().st_ino
+        command = ("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1), "-o", ".",
+                   "--iterations", "3", "--quiet")
+        for more in ((), ("--overwrite",)):
+            result = subprocess.run([PROGRAM, *map(str, command), *more], cwd=out, capture_output=True)
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+            self.assertEqual(out.stat().st_ino, identity)
+            self.assertEqual({path.name for path in out.iterdir()},
+                             {"result.json", "images.safetensors", "final-0-0.png", "path-0-0.png"})
+        self.assertTrue(self.document("verify", "verify", out)["holds"])
+
+    def test_an_old_result_leaves_nothing_behind(self):
+        out = self.folder / "out"
+        self.assertEqual(self.traverse().returncode, 0)
+        (out / "grid.png").write_bytes(b"")
+        (out / "final-7-8.png").write_bytes(b"")
+        self.assertEqual(self.traverse("--overwrite").returncode, 0)
+        self.assertEqual({path.name for path in out.iterdir()},
+                         {"result.json", "images.safetensors", "final-0-0.png", "path-0-0.png"})
+
+    def test_names_that_only_resemble_a_result_are_others(self):
+        out = self.folder / "out"
+        out.mkdir()
+        (out / "final-draft.png").write_bytes(b"mine")
+        self.assert_refused(self.traverse("--overwrite"), {2}, "final-draft.png")
+        self.assertEqual((out / "final-draft.png").read_bytes(), b"mine")
+
+    def run_and_meanwhile(self, act):
+        """A run of 200 pairs into an empty folder; `act` comes when it has begun to write, then it is stopped."""
+        out = self.folder / "out"
+        out.mkdir()
+        process = self.start("--batch", "1", targets=[1 + k % 9 for k in range(200)], iterations="100")
+        self.wait_until(lambda: list(out.glob(".partial-*/path-*.png")))
+        act(out)
+        process.send_signal(signal.SIGINT)
+        outputs = process.communicate(timeout=60)
+        return out, subprocess.CompletedProcess([], process.returncode, *outputs)
+
+    def test_what_others_put_there_during_the_run_stays(self):
+        out, result = self.run_and_meanwhile(lambda out: (out / "thesis.txt").write_text("years"))
+        self.assertEqual(result.returncode, 130, result.stderr.decode())
+        self.assertEqual((out / "thesis.txt").read_text(), "years")
+        self.assertTrue((out / "result.json").is_file())
+        self.assertEqual(list(out.glob(".partial-*")), [])
+
+    def test_a_result_that_cannot_be_put_in_place_is_kept(self):
+        out, result = self.run_and_meanwhile(lambda out: (out / "result.json").write_text("another's"))
+        self.assert_refused(result, {3}, "result.json", ".partial-")
+        self.assertEqual((out / "result.json").read_text(), "another's")
+        (partial,) = out.glob(".partial-*")
+        self.assertIn(str(partial), result.stderr.decode())
+        self.assertTrue(self.document("verify", "verify", partial)["holds"])
+
+    def test_a_folder_that_cannot_be_made_is_named(self):
+        (self.folder / "file").write_text("")
+        command = ("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1), "-o")
+        self.assert_refused(run(*command, self.folder / "file" / "a" / "out"), {3}, str(self.folder / "file" / "a"))
+        self.assert_refused(run(*command, "/proc/blindspot-out"), {3}, "/proc/blindspot-out.partial-")
 
     def test_an_empty_folder_may_be_filled_and_missing_ones_are_made(self):
         (self.folder / "out").mkdir()

@@ -117,7 +117,7 @@ TEST_CASE("the same calls get the same places in a committed arena, aligned to 6
 
 TEST_CASE("nothing is computed in a rehearsal: its arrays have no memory") {
   const auto device = make_device({Precision::fp32, 2});
-  const std::vector<float> weight(64 * 64, 1.0F);
+  const std::vector<float> weight(std::size_t{64} * 64, 1.0F);
   const std::vector<float> bias(64, 0.0F);
   blindspot::ConvolutionDescription description{
       .batch = 1, .height = 8, .width = 8, .in_channels = 64, .out_channels = 64};
@@ -133,7 +133,7 @@ TEST_CASE("nothing is computed in a rehearsal: its arrays have no memory") {
     Array sums = device->array(Type::float32, {2, 3, 5});
     device->fill_zero(x);
     device->copy(x, y);
-    device->upload(std::vector<float>(64 * 64), x);
+    device->upload(std::vector<float>(std::size_t{64} * 64), x);
     convolution->forward(x, y, nullptr);
     convolution->input_gradient(y, x, nullptr);
     linear->forward(x, y);

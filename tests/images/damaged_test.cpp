@@ -145,7 +145,7 @@ Bytes made_progressive_jpeg(int scans) {
 }
 
 TEST_CASE("a progressive JPEG needs all of its scans, in order") {
-  CHECK(decode_picture(made_progressive_jpeg(3), "made").rgb == Bytes(3 * 64, 128));
+  CHECK(decode_picture(made_progressive_jpeg(3), "made").rgb == Bytes(std::size_t{3} * 64, 128));
   refused_for(made_progressive_jpeg(0), "no scan");
   refused_for(made_progressive_jpeg(1), "scans (SOS) are missing");
   refused_for(made_progressive_jpeg(2), "scans (SOS) are missing");

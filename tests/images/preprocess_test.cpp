@@ -15,7 +15,8 @@ TEST_CASE("resize and crop equal PIL and torchvision in every byte") {
   for (const auto& entry : read_json(*folder / "index.json")) {
     const Picture picture = read_picture(*folder / entry["file"].get<std::string>());
     for (const auto& result : entry["expected"].items()) {
-      const std::string how = result.key(), expected = result.value()["file"];
+      const std::string& how = result.key();
+      const std::string expected = result.value()["file"];
       CAPTURE(expected);
       Preprocessing preprocessing;
       preprocessing.interpolation = how.starts_with("bicubic") ? Interpolation::bicubic : Interpolation::bilinear;
@@ -38,7 +39,7 @@ TEST_CASE("a picture at its size is only cropped, halves of the margin to the ev
     REQUIRE(cropped.width == 4);
     REQUIRE(cropped.height == 4);
     for (int left = 0; left + 4 <= width; ++left) {
-      const auto begin = picture.rgb.begin() + 3 * (width + left);
+      const auto begin = picture.rgb.begin() + std::ptrdiff_t{3} * (width + left);
       if (std::equal(begin, begin + 12, cropped.rgb.begin())) return left;
     }
     return -1;
@@ -58,8 +59,8 @@ TEST_CASE("resize 0 takes both sides to the crop") {
   const Picture squeezed = preprocess(made_picture(64, 17), preprocessing);
   CHECK(squeezed.width == 32);
   CHECK(squeezed.height == 32);
-  const Picture flat{5, 90, std::vector<std::uint8_t>(3 * 5 * 90, 77)};
-  const Picture still_flat{32, 32, std::vector<std::uint8_t>(3 * 32 * 32, 77)};
+  const Picture flat{5, 90, std::vector<std::uint8_t>(std::size_t{3} * 5 * 90, 77)};
+  const Picture still_flat{32, 32, std::vector<std::uint8_t>(std::size_t{3} * 32 * 32, 77)};
   for (const Interpolation interpolation : {Interpolation::bilinear, Interpolation::bicubic}) {
     preprocessing.interpolation = interpolation;
     CHECK(difference(preprocess(flat, preprocessing), still_flat).largest == 0);

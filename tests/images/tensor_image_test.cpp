@@ -38,7 +38,7 @@ Preprocessing of_size(int size) {
 
 TEST_CASE("images of a safetensors file are used as they are") {
   const TemporaryFolder folder;
-  std::vector<float> values(2 * 3 * 2 * 2);
+  std::vector<float> values(std::size_t{2} * 3 * 2 * 2);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 32.0F;
   const auto several = folder.write("several.safetensors", "image", {2, 3, 2, 2}, values);
   const std::vector<NamedImage> two = load_images(several, of_size(2));

@@ -122,9 +122,10 @@ void check_logits(const GoldenFile& golden, const std::string& prefix, const Net
   if (run.cross_entropy.empty()) return;
   const std::vector<double> cross_entropy = golden.flat("ce");
   for (std::size_t n = 0; n < cross_entropy.size(); ++n) {
-    // Relative as the logits': the difference of two logits of size 9 cannot be had to 1e-5 in float32.
+    // Relative to the largest logit, as the logits are: a cross entropy is a difference of logits, and float32 does not
+    // hold one of size 27 to 1e-5 (PyTorch's own float32 is off by 1.03e-5 on a picture of the trained ResNet-20).
     CHECK(std::abs(run.cross_entropy[n] - cross_entropy[n]) <=
-          tolerance.cross_entropy * std::max(1.0, cross_entropy[n]));
+          tolerance.cross_entropy * std::max(1.0, largest(run.logits[n])));
   }
 }
 

@@ -35,15 +35,15 @@ struct GoldenTolerance {
   double logits = 0, cross_entropy = 0, forward = 0, backward = 0;
   double gradient_l2 = 0, gradient_max = 0, gradient_median = 0;
 };
-constexpr GoldenTolerance kSmoothFp32{1e-5, 1e-5, 2e-5, 1e-3, 3e-5, 3e-5, 3e-5};
-constexpr GoldenTolerance kReluFp32{1e-5, 1e-5, 2e-5, 5e-2, 2e-2, 3e-2, 1e-3};
-constexpr GoldenTolerance kSmoothBf16{2.2e-2, 1, 0, 0, 7e-2, 7e-2, 4e-2};
-constexpr GoldenTolerance kReluBf16{7e-3, 1, 0, 0, 0.35, 0.4, 0.2};
+constexpr GoldenTolerance smooth_fp32{1e-5, 1e-5, 2e-5, 1e-3, 3e-5, 3e-5, 3e-5};
+constexpr GoldenTolerance relu_fp32{1e-5, 1e-5, 2e-5, 5e-2, 2e-2, 3e-2, 1e-3};
+constexpr GoldenTolerance smooth_bf16{2.2e-2, 1, 0, 0, 7e-2, 7e-2, 4e-2};
+constexpr GoldenTolerance relu_bf16{7e-3, 1, 0, 0, 0.35, 0.4, 0.2};
 
 /// (i·104729 + 17) mod n.
 std::vector<std::size_t> sample_positions(std::size_t count, std::size_t size);
 
-/// max|Δ| / max|logit| and max|Δ ce|; `prefix` "" or "ten.".
+/// max|Δ| / max|logit| and |Δ ce| / max|logit|; `prefix` "" or "ten.".
 void check_logits(const GoldenFile& golden, const std::string& prefix, const NetworkRun& run,
                   const GoldenTolerance& tolerance);
 /// gradient.samples and gradient.stats.

@@ -68,7 +68,7 @@ void check_first_convolution(const Subject& subject, Device& device, const Layer
   std::vector<float> joined;
   for (const auto& image : subject.images) joined.insert(joined.end(), image.begin(), image.end());
   device.upload(joined, images);
-  check_layer(subject.golden, "forward", "conv1", layer_values(device, stem.forward(images)), kReluFp32.forward);
+  check_layer(subject.golden, "forward", "conv1", layer_values(device, stem.forward(images)), relu_fp32.forward);
 
   const weights::ScaleShift norm = weights::batch_norm_as_affine(subject.state, "bn1");
   LayerValues gradient = after_norm_gradient;
@@ -76,7 +76,7 @@ void check_first_convolution(const Subject& subject, Device& device, const Layer
     const std::size_t places = values.size() / norm.scale.size();
     for (std::size_t i = 0; i < values.size(); ++i) values[i] *= static_cast<double>(norm.scale[i / places]);
   }
-  check_layer(subject.golden, "backward", "conv1", gradient, kReluFp32.backward);
+  check_layer(subject.golden, "backward", "conv1", gradient, relu_fp32.backward);
 }
 
 void check_resnet(const std::string& name) {
@@ -86,16 +86,16 @@ void check_resnet(const std::string& name) {
   CHECK(resnet.state.sha256() == resnet.golden.metadata("weights_sha256"));
   const auto device = device_for(Precision::fp32);
   const NetworkRun result = run_subject(resnet, *device, true);
-  check_logits(resnet.golden, "", result, kReluFp32);
-  check_gradients(resnet.golden, result, kReluFp32);
+  check_logits(resnet.golden, "", result, relu_fp32);
+  check_gradients(resnet.golden, result, relu_fp32);
   for (const std::string& layer : resnet.golden.checkpoints()) {
     if (layer == "conv1") {
       check_first_convolution(resnet, *device, result.layers.at("backward.bn1"));
       continue;
     }
     const bool block = layer.starts_with("layer");
-    check_layer(resnet.golden, "forward", layer, result.layers.at("forward." + layer), kReluFp32.forward);
-    check_layer(resnet.golden, "backward", layer, result.layers.at("backward." + layer), kReluFp32.backward,
+    check_layer(resnet.golden, "forward", layer, result.layers.at("forward." + layer), relu_fp32.forward);
+    check_layer(resnet.golden, "backward", layer, result.layers.at("backward." + layer), relu_fp32.backward,
                 block ? Gating::ends_in_relu : Gating::none);
   }
 }
@@ -126,8 +126,8 @@ void check_last_norm(const Subject& subject, const NetworkRun& result, const std
     }
     gradient[n].resize(tokens[n].size());
   }
-  check_layer(subject.golden, "forward", "norm", tokens, kSmoothFp32.forward);
-  check_layer(subject.golden, "backward", "norm", gradient, kSmoothFp32.backward);
+  check_layer(subject.golden, "forward", "norm", tokens, smooth_fp32.forward);
+  check_layer(subject.golden, "backward", "norm", gradient, smooth_fp32.backward);
 }
 
 void check_transformer(const std::string& name) {
@@ -137,8 +137,8 @@ void check_transformer(const std::string& name) {
   CHECK(transformer.state.sha256() == transformer.golden.metadata("weights_sha256"));
   const auto device = device_for(Precision::fp32);
   const NetworkRun result = run_subject(transformer, *device, true);
-  check_logits(transformer.golden, "", result, kSmoothFp32);
-  check_gradients(transformer.golden, result, kSmoothFp32);
+  check_logits(transformer.golden, "", result, smooth_fp32);
+  check_gradients(transformer.golden, result, smooth_fp32);
   for (const std::string& layer : transformer.golden.checkpoints()) {
     if (layer == "norm") {
       check_last_norm(transformer, result, "blocks.11");
@@ -148,13 +148,13 @@ void check_transformer(const std::string& name) {
     // there.
     if (layer == "patch_embed.proj.stem.12") {
       check_layer(transformer.golden, "forward", layer, channels_first(result.layers.at("forward.patch_embed"), 196),
-                  kSmoothFp32.forward);
+                  smooth_fp32.forward);
       check_layer(transformer.golden, "backward", layer, channels_first(result.layers.at("backward.patch_embed"), 196),
-                  kSmoothFp32.backward);
+                  smooth_fp32.backward);
       continue;
     }
-    check_layer(transformer.golden, "forward", layer, result.layers.at("forward." + layer), kSmoothFp32.forward);
-    check_layer(transformer.golden, "backward", layer, result.layers.at("backward." + layer), kSmoothFp32.backward);
+    check_layer(transformer.golden, "forward", layer, result.layers.at("forward." + layer), smooth_fp32.forward);
+    check_layer(transformer.golden, "backward", layer, result.layers.at("backward." + layer), smooth_fp32.backward);
   }
 }
 
@@ -193,24 +193,24 @@ TEST_CASE("wrn_28_10 fp32 against PyTorch") {
   CHECK(wide.state.sha256() == wide.golden.metadata("weights_sha256"));
   const auto device = device_for(Precision::fp32);
   const NetworkRun result = run_subject(wide, *device, true);
-  check_logits(wide.golden, "", result, kReluFp32);
-  check_gradients(wide.golden, result, kReluFp32);
+  check_logits(wide.golden, "", result, relu_fp32);
+  check_gradients(wide.golden, result, relu_fp32);
   for (const std::string& layer : wide.golden.checkpoints()) {
     const bool last_norm = layer == "bn1";
     const std::string seen = last_norm ? "relu" : layer;
     const Gating gating = last_norm ? Gating::seen_behind_relu : Gating::none;
-    check_layer(wide.golden, "forward", layer, result.layers.at("forward." + seen), kReluFp32.forward, gating);
-    check_layer(wide.golden, "backward", layer, result.layers.at("backward." + seen), kReluFp32.backward, gating);
+    check_layer(wide.golden, "forward", layer, result.layers.at("forward." + seen), relu_fp32.forward, gating);
+    check_layer(wide.golden, "backward", layer, result.layers.at("backward." + seen), relu_fp32.backward, gating);
   }
 }
 
 TEST_CASE("bf16 is no worse than PyTorch's autocast") {
-  check_bf16("resnet18", 224, kReluBf16);
-  check_bf16("resnet50", 224, kReluBf16);
-  check_bf16("wrn_28_10", 32, kReluBf16);
-  check_bf16("vit_b_16", 224, kSmoothBf16);
-  check_bf16("deit_small", 224, kSmoothBf16);
-  check_bf16("vit_s_convstem", 224, kSmoothBf16);
+  check_bf16("resnet18", 224, relu_bf16);
+  check_bf16("resnet50", 224, relu_bf16);
+  check_bf16("wrn_28_10", 32, relu_bf16);
+  check_bf16("vit_b_16", 224, smooth_bf16);
+  check_bf16("deit_small", 224, smooth_bf16);
+  check_bf16("vit_s_convstem", 224, smooth_bf16);
 }
 
 }  // namespace blindspot::tests

@@ -128,7 +128,7 @@ TEST_CASE("a name given for a file takes the file's classes") {
   VisionTransformerDescription vit;
   vit.image_size = 384;
   vit.classes = 21;
-  const Architecture named = architecture_named_for("deit_base", zeros(declare({"vit_b_16", vit})), 1e-12F);
+  const Architecture named = architecture_named_for("deit_base", zeros(declare({"vit_b_16", vit})), {1e-12F, {}, ""});
   CHECK(named.name == "deit_base");
   CHECK(named.classes() == 21);
   CHECK(std::get<VisionTransformerDescription>(named.description).image_size == 384);

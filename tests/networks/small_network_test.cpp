@@ -79,14 +79,14 @@ std::vector<std::vector<float>> images_for(const SmallNetwork& small) {
 /// (CE(x + h·d) − CE(x − h·d)) / 2h on the plain network.
 double central_difference(const PlainNetwork& plain, const std::vector<double>& image,
                           const std::vector<float>& direction, std::int32_t label) {
-  constexpr double kStep = 1e-6;
+  constexpr double step = 1e-6;
   std::vector<double> ahead = image;
   std::vector<double> behind = image;
   for (std::size_t i = 0; i < image.size(); ++i) {
-    ahead[i] += kStep * static_cast<double>(direction[i]);
-    behind[i] -= kStep * static_cast<double>(direction[i]);
+    ahead[i] += step * static_cast<double>(direction[i]);
+    behind[i] -= step * static_cast<double>(direction[i]);
   }
-  return (plain.cross_entropy(ahead, label) - plain.cross_entropy(behind, label)) / (2 * kStep);
+  return (plain.cross_entropy(ahead, label) - plain.cross_entropy(behind, label)) / (2 * step);
 }
 
 void check_logits_of(const NetworkRun& result, const PlainNetwork& plain,

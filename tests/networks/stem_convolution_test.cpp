@@ -57,7 +57,8 @@ void check(const Case& c) {
   const std::int64_t out_width = (c.width + 2 * c.padding - c.kernel) / c.stride + 1;
   REQUIRE(stem.output_shape() == Shape{2, out_height, out_width, c.out_channels});
 
-  const std::vector<float> pixels = weights::rule_values("image", 7, 2 * 3 * c.height * c.width, 0.5F, 0.5F);
+  const std::vector<float> pixels =
+      weights::rule_values("image", 7, std::int64_t{2} * 3 * c.height * c.width, 0.5F, 0.5F);
   Array images = device->array(Type::float32, {2, 3, c.height, c.width});
   device->upload(pixels, images);
   const LayerValues y = layer_values(*device, stem.forward(images));
@@ -69,7 +70,7 @@ void check(const Case& c) {
   stem.input_gradient(dy, dimages);
   const LayerValues dx = layer_values(*device, dimages.reshaped({2, 3 * c.height * c.width}));
 
-  const std::size_t image_size = static_cast<std::size_t>(3 * c.height * c.width);
+  const auto image_size = static_cast<std::size_t>(3 * c.height * c.width);
   for (std::size_t n = 0; n < 2; ++n) {
     std::vector<double> expected(y[n].size());
     std::vector<double> expected_gradient(image_size);

@@ -18,15 +18,16 @@ struct Trained {
   const char* file;
   const char* architecture;
   std::size_t right;
-  GoldenTolerance fp32, bf16;
+  GoldenTolerance fp32;
+  /// Of the logits in bf16, relative to each picture's largest, root mean square over the pictures: what PyTorch 2.15's
+  /// autocast on the CPU gives for the same files and pictures (its worst picture: 0.028, 0.055, 0.011).
+  double bf16_logits_rms;
 };
 
-constexpr Trained kResNet20{"cifar_resnet20", "cifar10-resnet20-12fca82f.th", "cifar_resnet20", 160, kReluFp32,
-                            kReluBf16};
-constexpr Trained kResNet56{"cifar_resnet56", "cifar10-resnet56-4bfd9763.th", "cifar_resnet56", 172, kReluFp32,
-                            kReluBf16};
-constexpr Trained kTransformer{
-    "cifar_vit", "cifar10-vit.safetensors", "vit(width 128, depth 6, heads 4, patch 4)", 139, kSmoothFp32, kSmoothBf16};
+constexpr Trained resnet20{"cifar_resnet20", "cifar10-resnet20-12fca82f.th", "cifar_resnet20", 160, relu_fp32, 1.11e-2};
+constexpr Trained resnet56{"cifar_resnet56", "cifar10-resnet56-4bfd9763.th", "cifar_resnet56", 172, relu_fp32, 1.29e-2};
+constexpr Trained transformer{
+    "cifar_vit", "cifar10-vit.safetensors", "vit(width 128, depth 6, heads 4, patch 4)", 139, smooth_fp32, 4.0e-3};
 
 std::vector<std::vector<float>> cifar_images(const std::filesystem::path& goldens) {
   std::vector<std::vector<float>> images;
@@ -122,7 +123,22 @@ void check_trained(const Trained& trained) {
   check_layers(trained, *inputs, ten);
 }
 
-/// The same pictures in bf16: logits within the row of the table, and no more than a few predictions change.
+/// Root mean square over the pictures of max|Δ| / max|logit|.
+double logits_error(const NetworkRun& result, const std::vector<std::vector<double>>& expected) {
+  double squares = 0;
+  for (std::size_t n = 0; n < expected.size(); ++n) {
+    double off = 0;
+    double scale = 0;
+    for (std::size_t k = 0; k < expected[n].size(); ++k) {
+      off = std::max(off, std::abs(result.logits[n][k] - expected[n][k]));
+      scale = std::max(scale, std::abs(expected[n][k]));
+    }
+    squares += off / scale * off / scale;
+  }
+  return std::sqrt(squares / static_cast<double>(expected.size()));
+}
+
+/// The same pictures in bf16: logits no worse than PyTorch's autocast, and no more than a few predictions change.
 void check_trained_bf16(const Trained& trained) {
   const auto device = device_for(Precision::bf16);
   if (!device) return;
@@ -131,25 +147,26 @@ void check_trained_bf16(const Trained& trained) {
   const auto network = build(inputs->architecture, inputs->state, inputs->preprocessing, 40, *device);
   const NetworkRun all = run(*network, *device, inputs->images, {});
   const std::size_t right = count_right(all, inputs->golden.flat("labels"));
-  MESSAGE(trained.name << " in bf16: " << right << " of 200 right");
+  const double error = logits_error(all, inputs->golden.rows("logits"));
+  MESSAGE(std::string(trained.name) << " in bf16: " << right << " of 200 right, logits off by " << error << " rms");
   CHECK(right + 2 >= trained.right);
   CHECK(right <= trained.right + 2);
-  check_logits(inputs->golden, "", all, trained.bf16);
+  CHECK(error <= trained.bf16_logits_rms);
 }
 
 }  // namespace
 
 TEST_CASE("trained ResNet-20 against PyTorch") {
-  check_trained(kResNet20);
+  check_trained(resnet20);
 }
 TEST_CASE("trained ResNet-56 against PyTorch") {
-  check_trained(kResNet56);
+  check_trained(resnet56);
 }
 TEST_CASE("trained ViT against PyTorch") {
-  check_trained(kTransformer);
+  check_trained(transformer);
 }
 TEST_CASE("trained networks in bf16") {
-  for (const Trained& trained : {kResNet20, kResNet56, kTransformer}) check_trained_bf16(trained);
+  for (const Trained& trained : {resnet20, resnet56, transformer}) check_trained_bf16(trained);
 }
 
 }  // namespace blindspot::tests

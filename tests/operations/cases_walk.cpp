@@ -76,7 +76,7 @@ void add_step(std::vector<OperationCase>& cases, const Shape& images, bool adver
                        const double coefficient = sums.with_itself == 0 ? 0 : sums.with_direction / sums.with_itself;
                        out[0][image] = coefficient;
                        for (std::size_t i = image * count; i < (image + 1) * count; ++i) {
-                         const double limit = static_cast<double>(description.adversarial_step);
+                         const auto limit = static_cast<double>(description.adversarial_step);
                          if (adversarial) {
                            out[1][i] = std::clamp(in[3][i] + limit / 2 * in[4][image] * in[0][i], -limit, limit);
                          }
@@ -102,7 +102,7 @@ void add_select(std::vector<OperationCase>& cases, const Shape& shape, Kind kind
        {result(numbers, Kind::uint8), result(shape, kind), result(shape, kind)},
        [](Call& call) {
          call.device.accept(call.in[0], call.in[1], 0.25F, call.out[0]);
-         for (std::size_t poison : {0, 1}) {
+         for (const std::size_t poison : {std::size_t{0}, std::size_t{1}}) {
            call.device.copy(call.in[3], call.out[1 + poison]);
            call.device.select(call.out[0], call.in[2], poison == 1, call.out[1 + poison]);
          }

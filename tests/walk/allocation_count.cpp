@@ -4,12 +4,12 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
-#include <stdlib.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 

@@ -21,6 +21,7 @@ struct PlainWalk {
 inline std::vector<double> plain_softmax(const std::vector<double>& logits) {
   const double largest = *std::max_element(logits.begin(), logits.end());
   std::vector<double> result;
+  result.reserve(logits.size());
   double sum = 0;
   for (const double logit : logits) sum += std::exp(logit - largest);
   for (const double logit : logits) result.push_back(std::exp(logit - largest) / sum);
@@ -44,8 +45,8 @@ inline PlainWalk plain_walk(const ToyModel& model, const WalkPair& pair, const s
   const std::vector<double> source(pair.source->values.begin(), pair.source->values.end());
   const std::vector<double> target(pair.target->values.begin(), pair.target->values.end());
   const std::size_t n = source.size();
-  const double step_size = static_cast<double>(parameters.step_size);
-  const double largest = static_cast<double>(parameters.adversarial_step);
+  const auto step_size = static_cast<double>(parameters.step_size);
+  const auto largest = static_cast<double>(parameters.adversarial_step);
   const auto probability = [&](const std::vector<double>& x) { return plain_softmax(model.logits(x))[label]; };
 
   PlainWalk walk;

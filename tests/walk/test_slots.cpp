@@ -59,6 +59,7 @@ TEST_CASE("a pair's result has the same bits alone, in company, in any slot, and
         std::iota(order.begin(), order.end(), 0U);
         for (int turn = 0; turn < 2; ++turn) {
           std::vector<WalkPair> permuted;
+          permuted.reserve(order.size());
           for (const std::size_t number : order) permuted.push_back(set.pairs[number]);
           const auto results = walk_all(network, *device, slots, permuted, parameters, traced());
           for (std::size_t i = 0; i < 7; ++i) CHECK(same_bits(results[i], alone[order[i]]));

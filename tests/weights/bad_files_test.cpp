@@ -16,11 +16,11 @@ namespace {
 using weights::StateDict;
 using weights::WeightFile;
 
-constexpr std::size_t kMebibyte = std::size_t{1} << 20;
+constexpr std::size_t mebibyte = std::size_t{1} << 20;
 
 std::vector<std::byte> gunzipped(const std::filesystem::path& path) {
   const gzFile file = gzopen(path.c_str(), "rb");
-  std::vector<std::byte> bytes(16 * kMebibyte);
+  std::vector<std::byte> bytes(16 * mebibyte);
   const int size = gzread(file, bytes.data(), static_cast<unsigned>(bytes.size()));
   gzclose(file);
   bytes.resize(static_cast<std::size_t>(std::max(size, 0)));
@@ -64,7 +64,7 @@ TEST_CASE("bad weight files are refused, in one line and little memory") {
     });
     const auto elapsed = std::chrono::steady_clock::now() - start;
     check_message(message, shown);
-    CHECK(peak_allocated_bytes() < bytes.size() + 64 * kMebibyte);
+    CHECK(peak_allocated_bytes() < bytes.size() + 64 * mebibyte);
     CHECK(elapsed < std::chrono::seconds(5));
     if (sentinel.is_string()) CHECK_FALSE(std::filesystem::exists(sentinel.get<std::string>()));
     if (!refused_when_read) CHECK_NOTHROW(WeightFile::from_memory(shown, bytes));
@@ -117,7 +117,7 @@ TEST_CASE("every prefix of a good file is refused") {
       CAPTURE(length);
       CHECK(message.starts_with("cut: "));
     }
-    CHECK(peak_allocated_bytes() < 16 * kMebibyte);
+    CHECK(peak_allocated_bytes() < 16 * mebibyte);
   }
 }
 
@@ -139,7 +139,7 @@ TEST_CASE("a changed byte does no harm") {
       }
       byte = ~byte;
     }
-    CHECK(peak_allocated_bytes() < 16 * kMebibyte);
+    CHECK(peak_allocated_bytes() < 16 * mebibyte);
   }
 }
 

@@ -48,7 +48,8 @@ TEST_CASE("rule-made weights have the bits of the definition") {
   }
   const std::int64_t count = std::int64_t{3} * 224 * 224;
   check_first_eight_and_last_two(weights::rule_values("image", 100, count, 0.5F, 0.5F), file, "image.100");
-  check_first_eight_and_last_two(weights::rule_values("image", 101, 3 * 32 * 32, 0.5F, 0.5F), file, "image.101");
+  check_first_eight_and_last_two(weights::rule_values("image", 101, std::int64_t{3} * 32 * 32, 0.5F, 0.5F), file,
+                                 "image.101");
   check_first_eight_and_last_two(weights::rule_values("probe", 102, count, 1, 0), file, "probe.102");
 }
 

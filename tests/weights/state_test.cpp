@@ -126,7 +126,7 @@ TEST_CASE("batch norm folds into a convolution in double") {
   const auto folded = weights::fold_batch_norm(state, "conv", "bn");
   const auto affine = weights::batch_norm_as_affine(state, "bn");
   for (std::size_t k = 0; k < 2; ++k) {
-    const double variance = static_cast<double>(0.1F + static_cast<float>(k));
+    const auto variance = static_cast<double>(0.1F + static_cast<float>(k));
     const double scale = (0.5 + static_cast<double>(k)) / std::sqrt(variance + 1e-5);
     const double shift = (-3.0 + static_cast<double>(k)) - (0.25 + static_cast<double>(k)) * scale;
     CHECK(affine.scale[k] == static_cast<float>(scale));

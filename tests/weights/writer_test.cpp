@@ -33,10 +33,11 @@ TEST_CASE("what is written reads back") {
   const auto path = folder.path() / "out.safetensors";
   const std::vector<float> values = {1, -2, 3.5F, 0, 1e-40F, 7};
   const std::vector<std::byte> labels(5, std::byte{9});
-  weights::write_safetensors(path, {{"classes", "[\"a\", \"é\"]"}},
-                             {weights::float_tensor("w", {2, 3}, values),
-                              {{"labels", {5}, weights::ElementType::u8}, [&] { return labels; }},
-                              weights::float_tensor("empty", {0, 4}, {})});
+  weights::write_safetensors(
+      path, {{"classes", "[\"a\", \"é\"]"}},
+      {weights::float_tensor("w", {2, 3}, values),
+       {{"labels", {5}, weights::ElementType::u8}, [&] { return std::vector<std::byte>(labels); }},
+       weights::float_tensor("empty", {0, 4}, {})});
   const auto file = WeightFile::open(path);
   CHECK(file.metadata().at("classes") == "[\"a\", \"é\"]");
   REQUIRE(file.tensors().size() == 3);

@@ -1,5 +1,5 @@
-// Pictures as the networks see them: decoding, the resize and crop of the ImageNet papers, and writing PNG files. Part of
-// the public interface; uses the standard library only.
+// Pictures as the networks see them: decoding, the resize and crop of the ImageNet papers, and writing PNG files. Part
+// of the public interface; uses the standard library only.
 #pragma once
 
 #include <array>
@@ -40,8 +40,8 @@ struct Preprocessing {
   bool operator==(const Preprocessing&) const = default;
 };
 
-/// An image with the name that messages and results call it by: its path, or `path[n]` for image n of a tensor file that
-/// holds several.
+/// An image with the name that messages and results call it by: its path, or `path[n]` for image n of a tensor file
+/// that holds several.
 struct NamedImage {
   std::string name;
   Image image;
@@ -70,8 +70,8 @@ struct CaptionedImage {
   Image image;
   std::string caption;  ///< printable ASCII; lines split by \n
 };
-/// Rows of equally sized pictures with captions beneath each, on white; small pictures are magnified by a whole factor so
-/// that the captions fit.
+/// Rows of equally sized pictures with captions beneath each, on white; small pictures are magnified by a whole factor
+/// so that the captions fit.
 Picture compose_grid(const std::vector<std::vector<CaptionedImage>>& rows);
 
 }  // namespace blindspot

@@ -30,8 +30,8 @@ struct ModelOptions {
   int threads = 0;                     ///< 0: all cores
   std::string architecture;            ///< empty: told by the file
   PreprocessingOptions preprocessing;
-  std::int64_t batch = 0;              ///< images at a time; 0: chosen
-  std::uint64_t rule_seed = 1;         ///< for `rule:ARCH` models
+  std::int64_t batch = 0;       ///< images at a time; 0: chosen
+  std::uint64_t rule_seed = 1;  ///< for `rule:ARCH` models
 };
 
 /// What is recorded of a model in every result.
@@ -51,7 +51,7 @@ struct DeviceInformation {
   std::string name;         ///< "cpu", "cuda:0"
   std::string description;  ///< libraries, instruction set
   bool usable = false;
-  std::string reason;       ///< why not, if not
+  std::string reason;  ///< why not, if not
   std::vector<Precision> precisions;
   std::uint64_t memory_bytes = 0;
 };
@@ -69,26 +69,30 @@ class Model {
   ~Model();
 
   const ModelInformation& information() const;
-  std::string device() const;              ///< "cpu", "cuda:0"
+  std::string device() const;  ///< "cpu", "cuda:0"
   std::string device_description() const;
   Precision precision() const;
   int threads() const;
-  std::int64_t batch() const;              ///< walks at a time
-  std::int64_t slice() const;              ///< images that go through the network together
-  std::size_t arena_bytes() const;         ///< device memory taken for a run, weights not counted
+  std::int64_t batch() const;       ///< walks at a time
+  std::int64_t slice() const;       ///< images that go through the network together
+  std::size_t arena_bytes() const;  ///< device memory taken for a run, weights not counted
   double milliseconds_to_open() const;
-  double operations_per_image() const;     ///< floating-point operations of one forward and one input gradient
+  double operations_per_image() const;  ///< floating-point operations of one forward and one input gradient
 
   /// Logits [N, classes], fp32, of images at the network's input size.
   std::vector<std::vector<float>> logits(const std::vector<const Image*>& images);
   struct Gradient {
-    Image gradient;              ///< ∇ₓ CE(f(x), class), [3, H, W]
+    Image gradient;  ///< ∇ₓ CE(f(x), class), [3, H, W]
     std::vector<float> logits;
     double cross_entropy = 0;
   };
   /// Gradient of the cross entropy (natural log) with respect to the image in [0, 1].
   std::vector<Gradient> gradients(const std::vector<const Image*>& images, const std::vector<std::int32_t>& classes);
 
+  /// Takes the memory for walking `pairs` pairs, batch() at a time, and returns arena_bytes(). Where the machine has no
+  /// room for that, the batch is halved until it has: batch() then says what is left. Throws Error(device) if not even
+  /// one slice fits. walk() does this by itself; a caller who wants the number first calls it before.
+  std::size_t prepare_walks(std::size_t pairs);
   /// Walks every pair; results go to options.finished. Returns true unless cancelled.
   bool walk(const std::vector<WalkPair>& pairs, const WalkParameters& parameters, const WalkOptions& options);
   /// fp32 probabilities of given classes, whatever the model's own precision (verification).

@@ -7,8 +7,8 @@
 
 namespace blindspot {
 
-/// fp32: float32 throughout. tf32: float32 storage, tensor-core products (CUDA only). bf16, fp16: 16-bit activations and
-/// weights, products accumulated in float32.
+/// fp32: float32 throughout. tf32: float32 storage, tensor-core products (CUDA only). bf16, fp16: 16-bit activations
+/// and weights, products accumulated in float32.
 enum class Precision : std::uint8_t { fp32, tf32, bf16, fp16 };
 
 std::string to_string(Precision precision);

@@ -1,6 +1,6 @@
 // Level Set Traversal: its parameters and its results. Part of the public interface; uses the standard library only.
-// Source: Balasubramanian et al., "Exploring Geometry of Blind Spots in Vision Models", NeurIPS 2023 (arXiv 2310.19889),
-// Algorithm 1.
+// Source: Balasubramanian et al., "Exploring Geometry of Blind Spots in Vision Models", NeurIPS 2023 (arXiv
+// 2310.19889), Algorithm 1.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@ enum class WalkMode : std::uint8_t { standard, reference };
 
 /// Defaults are the paper's ImageNet run (preset `paper`).
 struct WalkParameters {
-  float step_size = 0.01F;         ///< η > 0
-  std::int64_t iterations = 400;   ///< m ≥ 0
-  float delta = 0.2F;              ///< δ in [0, 1]: confidence that may be lost
-  bool adversarial = true;         ///< subtract the accumulated adversarial step
-  float adversarial_step = 0.002F; ///< a_max ≥ 0
+  float step_size = 0.01F;          ///< η > 0
+  std::int64_t iterations = 400;    ///< m ≥ 0
+  float delta = 0.2F;               ///< δ in [0, 1]: confidence that may be lost
+  bool adversarial = true;          ///< subtract the accumulated adversarial step
+  float adversarial_step = 0.002F;  ///< a_max ≥ 0
   std::uint64_t seed = 0;
   std::int64_t record_every = 20;  ///< ≥ 1
   WalkMode mode = WalkMode::standard;
@@ -40,7 +40,7 @@ struct WalkPair {
   const Image* target = nullptr;
   std::int32_t source_class = 0;
   std::int32_t target_class = 0;
-  std::uint64_t occurrence = 0;          ///< counts repetitions of the same two images, from 0
+  std::uint64_t occurrence = 0;               ///< counts repetitions of the same two images, from 0
   const std::vector<float>* noise = nullptr;  ///< U of the noised start, [3, H, W] in [0, 1); null: the generator
 };
 
@@ -56,7 +56,7 @@ struct WalkResult {
   float start_probability = 0;   ///< after the noise
   float probability = 0;         ///< final, fp32
   float target_probability = 0;
-  bool outside = false;          ///< p0 − probability ≥ δ when recomputed in fp32
+  bool outside = false;  ///< p0 − probability ≥ δ when recomputed in fp32
   std::int64_t accepted = 0, rejected = 0;
   std::vector<WalkRecord> records;
   Image final_image;
@@ -72,8 +72,9 @@ struct WalkProgress {
 };
 
 struct WalkOptions {
-  std::int64_t batch = 0;  ///< walks at a time; 0 lets the model choose
   bool keep_record_images = true;
+  /// Which of them, by iteration; empty: all.
+  std::function<bool(std::int64_t iteration)> keeps_record_image;
   bool keep_trace = false;
   std::int64_t trace_images = 0;
   bool accept_every_step = false;  ///< measuring only: the dearest case

@@ -1,0 +1,67 @@
+// Implementation of small_json.h. Depth is counted over the bytes, since the parser would build the document first.
+#include "engine/small_json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "blindspot/error.h"
+
+namespace blindspot {
+
+namespace {
+
+/// Most arrays and objects open at once. Brackets within strings do not count.
+int depth_of(std::string_view text) {
+  int depth = 0;
+  int deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{')) {
+      deepest = std::max(deepest, ++depth);
+    } else if (!in_string && (c == ']' || c == '}')) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+[[noreturn]] void refuse_length(const std::string& what) {
+  throw Error(ErrorKind::input, fmt::format("{} is longer than {} bytes", what, longest_small_json));
+}
+
+}  // namespace
+
+nlohmann::json parse_bounded(std::string_view text, const std::string& what) {
+  if (text.size() > longest_small_json) refuse_length(what);
+  if (depth_of(text) > deepest_small_json) {
+    throw Error(ErrorKind::input, fmt::format("{} is JSON nested deeper than {} levels", what, deepest_small_json));
+  }
+  nlohmann::json document = nlohmann::json::parse(text, nullptr, false);
+  if (document.is_discarded()) throw Error(ErrorKind::input, fmt::format("{} is not JSON", what));
+  return document;
+}
+
+nlohmann::json read_small_json_file(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    throw Error(ErrorKind::input, fmt::format("{}: is not a regular file", name));
+  }
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read", name));
+  // One byte more than allowed tells a file that is too long, also one that grows.
+  std::string text(longest_small_json + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  return parse_bounded(text, name + ": the file");
+}
+
+}  // namespace blindspot
