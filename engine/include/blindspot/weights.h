@@ -47,7 +47,7 @@ void write_random_weights(const std::string& architecture, std::uint64_t seed, c
 /// Names that `--architecture` and `weights random` take.
 std::vector<std::string> known_architectures();
 
-/// Float tensors of a safetensors file by name, for noise files and results. Throws Error(input).
+/// Float tensors of a safetensors file by name, NaN included, for noise files and results. Throws Error(input).
 struct FloatTensor {
   std::vector<std::int64_t> shape;
   std::vector<float> values;
