@@ -2,6 +2,7 @@
 # Installs what is missing, builds, and tests.
 #   tools/test.sh          the release build and its tests (about 15 minutes on two cores)
 #   tools/test.sh --ci     the same code with oneDNN 3, clang-tidy, the sanitizers on small shapes
+#   tools/test.sh --onednn-3, --sanitizers, --tidy   one of these three alone
 #   tools/test.sh --full   the release build and every test, the long ones too
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,5 +56,8 @@ case "${1:-}" in
   "") require build test; run_release -LE full ;;
   --full) require build test; run_release ;;
   --ci) require build test check; run_onednn_3; run_sanitizers; run_clang_tidy ;;
-  *) echo "tools/test.sh: no option $1; there are --ci and --full" >&2; exit 2 ;;
+  --onednn-3) require build test check; run_onednn_3 ;;
+  --sanitizers) require build test check; run_sanitizers ;;
+  --tidy) require build test check; run_clang_tidy ;;
+  *) echo "tools/test.sh: no option $1; there are --ci, --onednn-3, --sanitizers, --tidy and --full" >&2; exit 2 ;;
 esac
