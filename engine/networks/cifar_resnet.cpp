@@ -1,6 +1,8 @@
 // Implementation of cifar_resnet.h.
 #include "engine/networks/cifar_resnet.h"
 
+#include <utility>
+
 namespace blindspot {
 
 namespace {
@@ -25,46 +27,29 @@ std::vector<ResidualBlockDescription> block_descriptions(const CifarResNetDescri
   return blocks;
 }
 
-std::vector<ResidualBlock> make_blocks(Device& device, const CifarResNetDescription& description,
-                                       const weights::StateDict& state, Shape shape) {
-  std::vector<ResidualBlock> blocks;
-  for (const ResidualBlockDescription& block : block_descriptions(description)) {
-    blocks.emplace_back(device, state, shape, block);
-    shape = blocks.back().output_shape();
-  }
-  return blocks;
-}
-
 }  // namespace
 
 CifarResNet::CifarResNet(Device& device, const NetworkInput& input, const CifarResNetDescription& description,
                          const weights::StateDict& state)
     : PreparedNetwork(device, input, description.classes),
       stem_(device, input, {stem_channels, 3, 1, 1, true}, weights::fold_batch_norm(state, "conv1", "bn1")),
-      blocks_(make_blocks(device, description, state, stem_.output_shape())),
-      average_pool_(device, blocks_.back().output_shape(), 1, 1),
-      linear_(classifier(device, state, "linear", input.batch, blocks_.back().output_shape()[3], description.classes)) {
-}
+      blocks_(device, state, stem_.output_shape(), block_descriptions(description)),
+      average_pool_(device, blocks_.output_shape(), 1, 1),
+      linear_(classifier(device, state, "linear", input.batch, blocks_.output_shape()[3], description.classes)) {}
 
 Array CifarResNet::forward(const Array& images) {
   forget();
   Array x = stem_.forward(images);  // [N, H, W, 16], behind bn1 and ReLU
   observe(Pass::forward, "relu", x);
-  for (ResidualBlock& block : blocks_) {
-    x = block.forward(std::move(x));
-    observe(Pass::forward, block.name(), x);
-  }
+  x = blocks_.forward(std::move(x), observer());
   x = average_pool_.forward(x);  // [N, 1, 1, 64]
   return linear_.forward(x.reshaped({batch(), x.shape()[3]}));
 }
 
 void CifarResNet::input_gradient(const Array& dlogits, Array& dimages) {
   Array dx = linear_.input_gradient(dlogits);  // [N, 64]
-  dx = average_pool_.input_gradient(dx.reshaped(average_pool_.output_shape()), blocks_.back().relu_mask());
-  for (std::size_t i = blocks_.size(); i-- > 0;) {
-    observe(Pass::backward, blocks_[i].name(), dx);
-    dx = blocks_[i].input_gradient(std::move(dx), i > 0 ? blocks_[i - 1].relu_mask() : stem_.relu_mask());
-  }
+  dx = average_pool_.input_gradient(dx.reshaped(average_pool_.output_shape()), blocks_.relu_mask());
+  dx = blocks_.input_gradient(std::move(dx), stem_.relu_mask(), observer());
   observe(Pass::backward, "bn1", dx);
   stem_.input_gradient(dx, dimages);
   forget();
@@ -72,18 +57,15 @@ void CifarResNet::input_gradient(const Array& dlogits, Array& dimages) {
 
 void CifarResNet::forget() {
   stem_.forget();
-  for (ResidualBlock& block : blocks_) block.forget();
+  blocks_.forget();
 }
 
 std::vector<weights::TensorDeclaration> declare_cifar_resnet(const CifarResNetDescription& description) {
   Declaration tensors;
   tensors.convolution("conv1", stem_channels, 3, 3, false);
   tensors.batch_norm("bn1", stem_channels);
-  std::int64_t in_channels = stem_channels;
-  for (const ResidualBlockDescription& block : block_descriptions(description)) {
-    in_channels = declare_residual_block(tensors, block, in_channels);
-  }
-  tensors.linear("linear", description.classes, in_channels);
+  const std::int64_t channels = declare_residual_stack(tensors, block_descriptions(description), stem_channels);
+  tensors.linear("linear", description.classes, channels);
   return tensors.take();
 }
 

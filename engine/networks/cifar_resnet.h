@@ -8,7 +8,7 @@
 #include "engine/networks/architecture.h"
 #include "engine/networks/parameters.h"
 #include "engine/networks/prepared_network.h"
-#include "engine/networks/residual_block.h"
+#include "engine/networks/residual_stack.h"
 
 namespace blindspot {
 
@@ -23,7 +23,7 @@ class CifarResNet final : public PreparedNetwork {
 
  private:
   StemConvolution stem_;
-  std::vector<ResidualBlock> blocks_;
+  ResidualStack blocks_;
   AveragePoolLayer average_pool_;
   LinearLayer linear_;
 };

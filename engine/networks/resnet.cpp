@@ -1,6 +1,8 @@
 // Implementation of resnet.h.
 #include "engine/networks/resnet.h"
 
+#include <utility>
+
 namespace blindspot {
 
 namespace {
@@ -34,16 +36,6 @@ std::vector<ResidualBlockDescription> block_descriptions(const ResNetDescription
   return blocks;
 }
 
-std::vector<ResidualBlock> make_blocks(Device& device, const ResNetDescription& description,
-                                       const weights::StateDict& state, Shape shape) {
-  std::vector<ResidualBlock> blocks;
-  for (const ResidualBlockDescription& block : block_descriptions(description)) {
-    blocks.emplace_back(device, state, shape, block);
-    shape = blocks.back().output_shape();
-  }
-  return blocks;
-}
-
 }  // namespace
 
 ResNet::ResNet(Device& device, const NetworkInput& input, const ResNetDescription& description,
@@ -51,9 +43,9 @@ ResNet::ResNet(Device& device, const NetworkInput& input, const ResNetDescriptio
     : PreparedNetwork(device, input, description.classes),
       stem_(device, input, {stem_channels, 7, 2, 3, true}, weights::fold_batch_norm(state, "conv1", "bn1")),
       max_pool_(device, {3, 2, 1}, stem_.output_shape()),
-      blocks_(make_blocks(device, description, state, max_pool_.output_shape())),
-      average_pool_(device, blocks_.back().output_shape(), 1, 1),
-      fc_(classifier(device, state, "fc", input.batch, blocks_.back().output_shape()[3], description.classes)) {}
+      blocks_(device, state, max_pool_.output_shape(), block_descriptions(description)),
+      average_pool_(device, blocks_.output_shape(), 1, 1),
+      fc_(classifier(device, state, "fc", input.batch, blocks_.output_shape()[3], description.classes)) {}
 
 Array ResNet::forward(const Array& images) {
   forget();
@@ -61,10 +53,7 @@ Array ResNet::forward(const Array& images) {
   observe(Pass::forward, "relu", x);
   x = max_pool_.forward(x);  // [N, H/4, W/4, 64]
   observe(Pass::forward, "maxpool", x);
-  for (ResidualBlock& block : blocks_) {
-    x = block.forward(std::move(x));
-    observe(Pass::forward, block.name(), x);
-  }
+  x = blocks_.forward(std::move(x), observer());
   x = average_pool_.forward(x);  // [N, 1, 1, C]
   observe(Pass::forward, "avgpool", x);
   return fc_.forward(x.reshaped({batch(), x.shape()[3]}));
@@ -73,11 +62,8 @@ Array ResNet::forward(const Array& images) {
 void ResNet::input_gradient(const Array& dlogits, Array& dimages) {
   Array dx = fc_.input_gradient(dlogits);  // [N, C]
   observe(Pass::backward, "avgpool", dx);
-  dx = average_pool_.input_gradient(dx.reshaped(average_pool_.output_shape()), blocks_.back().relu_mask());
-  for (std::size_t i = blocks_.size(); i-- > 0;) {
-    observe(Pass::backward, blocks_[i].name(), dx);
-    dx = blocks_[i].input_gradient(std::move(dx), i > 0 ? blocks_[i - 1].relu_mask() : nullptr);
-  }
+  dx = average_pool_.input_gradient(dx.reshaped(average_pool_.output_shape()), blocks_.relu_mask());
+  dx = blocks_.input_gradient(std::move(dx), nullptr, observer());
   observe(Pass::backward, "maxpool", dx);
   dx = max_pool_.input_gradient(dx, stem_.relu_mask());
   observe(Pass::backward, "bn1", dx);
@@ -88,18 +74,15 @@ void ResNet::input_gradient(const Array& dlogits, Array& dimages) {
 void ResNet::forget() {
   stem_.forget();
   max_pool_.forget();
-  for (ResidualBlock& block : blocks_) block.forget();
+  blocks_.forget();
 }
 
 std::vector<weights::TensorDeclaration> declare_resnet(const ResNetDescription& description) {
   Declaration tensors;
   tensors.convolution("conv1", stem_channels, 3, 7, false);
   tensors.batch_norm("bn1", stem_channels);
-  std::int64_t in_channels = stem_channels;
-  for (const ResidualBlockDescription& block : block_descriptions(description)) {
-    in_channels = declare_residual_block(tensors, block, in_channels);
-  }
-  tensors.linear("fc", description.classes, in_channels);
+  const std::int64_t channels = declare_residual_stack(tensors, block_descriptions(description), stem_channels);
+  tensors.linear("fc", description.classes, channels);
   return tensors.take();
 }
 

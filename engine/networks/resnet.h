@@ -8,7 +8,7 @@
 #include "engine/networks/architecture.h"
 #include "engine/networks/parameters.h"
 #include "engine/networks/prepared_network.h"
-#include "engine/networks/residual_block.h"
+#include "engine/networks/residual_stack.h"
 
 namespace blindspot {
 
@@ -24,7 +24,7 @@ class ResNet final : public PreparedNetwork {
  private:
   StemConvolution stem_;
   MaxPoolLayer max_pool_;
-  std::vector<ResidualBlock> blocks_;
+  ResidualStack blocks_;
   AveragePoolLayer average_pool_;
   LinearLayer fc_;
 };
