@@ -1,19 +1,15 @@
 // Writing safetensors: header first, then one tensor after the other into a temporary file, renamed when whole. Uses
-// nlohmann-json.
+// temporary_file.h and nlohmann-json.
 #include "weights/safetensors_writer.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <set>
-#include <system_error>
 
 #include "nlohmann/json.hpp"
 #include "weights/element_type.h"
 #include "weights/message.h"
+#include "weights/temporary_file.h"
 
 namespace blindspot::weights {
 namespace {
@@ -44,46 +40,6 @@ std::string header_of(const std::map<std::string, std::string>& metadata, const 
   return text;
 }
 
-/// Stands beside the destination and is gone again unless it was renamed.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::filesystem::path& destination)
-      : destination_(destination),
-        path_(destination.parent_path() / fmt::format(".{}.{}.part", destination.filename().string(), ::getpid())),
-        stream_(path_, std::ios::binary | std::ios::trunc) {
-    if (!stream_) refuse_by_errno(errno);
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    std::error_code ignored;
-    if (!renamed_) std::filesystem::remove(path_, ignored);
-  }
-
-  void write(const void* data, std::size_t size) {
-    if (!stream_.write(static_cast<const char*>(data), static_cast<std::streamsize>(size))) refuse_by_errno(errno);
-  }
-
-  void rename() {
-    stream_.close();
-    if (!stream_) refuse_by_errno(errno);
-    std::error_code error;
-    std::filesystem::rename(path_, destination_, error);
-    if (error) refuse_by_errno(error.value());
-    renamed_ = true;
-  }
-
- private:
-  [[noreturn]] void refuse_by_errno(int number) const {
-    refuse(printable(destination_.string()),
-           fmt::format("cannot be written: {}", std::generic_category().message(number)));
-  }
-
-  std::filesystem::path destination_, path_;
-  std::ofstream stream_;
-  bool renamed_ = false;
-};
-
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
@@ -91,8 +47,8 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   const std::string header = header_of(metadata, tensors);
   const std::uint64_t header_size = header.size();
   TemporaryFile file(path);
-  file.write(&header_size, sizeof(header_size));
-  file.write(header.data(), header.size());
+  file.write(std::as_bytes(std::span(&header_size, 1)));
+  file.write(std::as_bytes(std::span(header)));
   for (const TensorToWrite& tensor : tensors) {
     const std::vector<std::byte> bytes = tensor.produce();
     if (bytes.size() != byte_count(tensor.information)) {
@@ -100,7 +56,7 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
                   fmt::format("tensor {} has {} bytes, its shape asks for {}", printable(tensor.information.name),
                               bytes.size(), byte_count(tensor.information)));
     }
-    file.write(bytes.data(), bytes.size());
+    file.write(bytes);
   }
   file.rename();
 }

@@ -1,5 +1,5 @@
 // A small PNG encoder: 8-bit RGB, each row with the filter whose differences are smallest, deflate at level 6. Uses
-// zlib.
+// zlib and weights/temporary_file.h.
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "blindspot/image.h"
-#include "engine/images/atomic_file.h"
 #include "engine/images/png_filter.h"
+#include "weights/temporary_file.h"
 
 namespace blindspot {
 namespace {
@@ -90,7 +90,10 @@ std::vector<std::uint8_t> encode_png(const Picture& picture) {
 }
 
 void write_png(const std::filesystem::path& path, const Picture& picture) {
-  images::write_file_atomically(path, encode_png(picture));
+  const std::vector<std::uint8_t> bytes = encode_png(picture);
+  weights::TemporaryFile file(path);
+  file.write(std::as_bytes(std::span(bytes)));
+  file.rename();
 }
 
 }  // namespace blindspot
