@@ -8,9 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
-#include <limits>
 
+#include "engine/cpu/available_memory.h"
 #include "engine/cpu/cpu_device_class.h"
 #include "engine/cpu/onednn.h"
 #include "engine/cpu/vector_kernels.h"
@@ -82,14 +81,7 @@ void CpuDevice::commit(std::size_t bytes) {
 }
 
 std::uint64_t CpuDevice::available_bytes() const {
-  // "MemAvailable:   23456 kB"; where the system does not tell, nothing is held back.
-  std::ifstream lines("/proc/meminfo");
-  for (std::string key; lines >> key;) {
-    std::uint64_t kilobytes = 0;
-    if (key == "MemAvailable:" && lines >> kilobytes) return kilobytes * 1024;
-    std::getline(lines, key);
-  }
-  return std::numeric_limits<std::uint64_t>::max();
+  return available_memory();
 }
 
 void CpuDevice::upload(std::span<const float> values, Array& to) {
