@@ -84,11 +84,10 @@ std::vector<std::string> classes_of_metadata(const std::map<std::string, std::st
 
 /// Architecture by option, else by the file; unknown ones are refused with what to do.
 Architecture architecture_of(const weights::StateDict& state, const ModelOptions& options,
-                             const FolderConfiguration& configuration) {
-  if (!options.architecture.empty()) {
-    return architecture_named_for(options.architecture, state, configuration.transformer);
-  }
-  std::optional<Architecture> recognised = recognise(state, configuration.transformer);
+                             TransformerConfiguration configuration) {
+  configuration.chosen_heads = options.heads;
+  if (!options.architecture.empty()) return architecture_named_for(options.architecture, state, configuration);
+  std::optional<Architecture> recognised = recognise(state, configuration);
   if (!recognised) {
     throw Error(
         ErrorKind::input,
@@ -99,9 +98,23 @@ Architecture architecture_of(const weights::StateDict& state, const ModelOptions
   return *std::move(recognised);
 }
 
+/// Heads of a vision transformer of which nothing told their number; else 0.
+std::int64_t assumed_heads(const Architecture& architecture, const weights::StateDict& state,
+                           const ModelOptions& options, const TransformerConfiguration& configuration) {
+  const auto* transformer = std::get_if<VisionTransformerDescription>(&architecture.description);
+  if (transformer == nullptr) {
+    if (!options.heads) return 0;
+    throw Error(ErrorKind::usage,
+                fmt::format("--heads {}: {} has no attention heads", *options.heads, architecture.name));
+  }
+  const bool name_tells = !architecture.name.starts_with("vit(") || options.architecture.starts_with("vit(");
+  const bool told = name_tells || options.heads || configuration.heads || state.metadata().contains("heads");
+  return told ? 0 : transformer->heads;
+}
+
 ModelSource assemble(weights::StateDict state, const ModelOptions& options, const FolderConfiguration& configuration,
                      const std::optional<fs::path>& folder, std::string sha256) {
-  Architecture architecture = architecture_of(state, options, configuration);
+  Architecture architecture = architecture_of(state, options, configuration.transformer);
   PreprocessingChoice choice =
       choose_preprocessing(options.preprocessing, state.metadata(), folder, default_preprocessing(architecture),
                            architecture.name, state.name());
@@ -111,6 +124,7 @@ ModelSource assemble(weights::StateDict state, const ModelOptions& options, cons
   information.preprocessing = choice.preprocessing;
   information.preprocessing_source = std::move(choice.source);
   information.preprocessing_assumed = choice.assumed;
+  information.assumed_heads = assumed_heads(architecture, state, options, configuration.transformer);
   information.class_count = architecture.classes();
   information.classes = classes_of_metadata(state.metadata(), state.name());
   if (information.classes.empty()) information.classes = configuration.classes;

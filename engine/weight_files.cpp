@@ -141,6 +141,7 @@ void convert_weights(const std::filesystem::path& input, const std::filesystem::
   }
   ModelOptions model_options;
   model_options.architecture = options.architecture;
+  model_options.heads = options.heads;
   model_options.preprocessing = options.preprocessing;
   const ModelSource source = open_model_source(input.string(), model_options);
   source.state.check(source.architecture.name, declare(source.architecture));

@@ -33,7 +33,7 @@ bool parse(const Arguments& arguments, ClassifyOptions& options) {
   line.arguments("IMG", options.images, "JPEG, PNG, or .safetensors with a tensor `image`");
   line.heading("Network and its input");
   add_class_names_option(line, options.class_names);
-  add_network_options(line, options.network.architecture, options.network.preprocessing);
+  add_network_options(line, options.network);
   add_device_options(line, options.network);
   add_batch_option(line, options.network);
   add_printing_options(line, options.printing);

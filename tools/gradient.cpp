@@ -36,7 +36,7 @@ bool parse(const Arguments& arguments, GradientOptions& options) {
       [&options](const std::string& text) { options.class_index = read_count("--class", text, 0, 1'000'000'000); },
       Need::required);
   add_output_options(line, options.output, "FILE", "The safetensors file to write");
-  add_network_options(line, options.network.architecture, options.network.preprocessing);
+  add_network_options(line, options.network);
   add_device_options(line, options.network);
   add_batch_option(line, options.network);
   add_printing_options(line, options.printing);

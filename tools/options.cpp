@@ -76,9 +76,15 @@ void add_device_options(CommandLine& line, ModelOptions& options) {
   });
 }
 
-void add_network_options(CommandLine& line, std::string& architecture, PreprocessingOptions& preprocessing) {
+void add_architecture_options(CommandLine& line, std::string& architecture, std::optional<std::int64_t>& heads) {
   line.heading("Network and its input");
   line.option("--architecture", "NAME", "Where the file does not tell", architecture);
+  line.option("--heads", "N", "Attention heads of a vision transformer, where the file does not tell (width/64)",
+              [&heads](const std::string& text) { heads = read_count("--heads", text, 1, largest_count); });
+}
+
+void add_preprocessing_options(CommandLine& line, PreprocessingOptions& preprocessing) {
+  line.heading("Network and its input");
   line.option("--mean", "R,G,B", "Subtracted from each channel",
               [&preprocessing](const std::string& text) { preprocessing.mean = read_channels("--mean", text); });
   line.option("--std", "R,G,B", "What each channel is then divided by", [&preprocessing](const std::string& text) {

@@ -21,8 +21,16 @@ void add_printing_options(CommandLine& line, PrintingOptions& options);
 
 /// --device, --precision, --threads.
 void add_device_options(CommandLine& line, ModelOptions& options);
-/// --architecture, --mean, --std, --input-size, --resize, --crop, --interpolation.
-void add_network_options(CommandLine& line, std::string& architecture, PreprocessingOptions& preprocessing);
+/// --architecture, --heads.
+void add_architecture_options(CommandLine& line, std::string& architecture, std::optional<std::int64_t>& heads);
+/// --mean, --std, --input-size, --resize, --crop, --interpolation.
+void add_preprocessing_options(CommandLine& line, PreprocessingOptions& preprocessing);
+/// Both, for ModelOptions and ConvertOptions.
+template <typename Options>
+void add_network_options(CommandLine& line, Options& options) {
+  add_architecture_options(line, options.architecture, options.heads);
+  add_preprocessing_options(line, options.preprocessing);
+}
 /// --batch.
 void add_batch_option(CommandLine& line, ModelOptions& options);
 

@@ -46,7 +46,12 @@ std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> imag
 
 void say_what_is_assumed(const Model& model, bool quiet) {
   const ModelInformation& information = model.information();
-  if (quiet || !information.preprocessing_assumed) return;
+  if (quiet) return;
+  if (information.assumed_heads > 0) {
+    std::cerr << fmt::format("{} attention heads are assumed, from the width; --heads says otherwise\n",
+                             information.assumed_heads);
+  }
+  if (!information.preprocessing_assumed) return;
   const Preprocessing& chosen = information.preprocessing;
   const char* interpolation = chosen.interpolation == Interpolation::bilinear ? "bilinear" : "bicubic";
   std::cerr << fmt::format("preprocessing is assumed, from {}: resize {} {}, crop {}, mean {},{},{}, std {},{},{}\n",

@@ -24,7 +24,7 @@ std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> imag
 std::int32_t largest_index(const std::vector<float>& logits);
 std::vector<const Image*> pointers_to(const std::vector<NamedImage>& images);
 
-/// Says on stderr what preprocessing is used where nothing but the family's default told it.
+/// Says on stderr which preprocessing and how many attention heads are used where nothing but a default told it.
 void say_what_is_assumed(const Model& model, bool quiet);
 
 }  // namespace blindspot::tools

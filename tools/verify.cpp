@@ -42,7 +42,7 @@ bool parse(const Arguments& arguments, VerifyOptions& options) {
   line.argument("DIR", options.folder, "Folder of a result of traverse, grid or demo");
   line.heading("Network and its input");
   line.option("--model", "MODEL", "The network, where it no longer lies at the recorded path", options.model);
-  line.option("--architecture", "NAME", "Where the file does not tell", options.network.architecture);
+  add_architecture_options(line, options.network.architecture, options.network.heads);
   add_device_options(line, options.network);
   add_printing_options(line, options.printing);
   return line.parse(arguments);
@@ -162,7 +162,9 @@ std::string pair_line(const RecordedPair& pair, const PairCheck& check) {
 /// alone does not say all that, for instance, a folder's configuration does.
 Model open_by_recognition(const std::string& name, ModelOptions network, const RecordedResult& result) {
   const std::vector<std::string> known = known_architectures();
-  const bool has_name = std::find(known.begin(), known.end(), result.architecture) != known.end();
+  // A name of the form vit(…) holds the number of heads, which the file may not.
+  const bool has_name = result.architecture.starts_with("vit(") ||
+                        std::find(known.begin(), known.end(), result.architecture) != known.end();
   if (!network.architecture.empty() || !has_name) return Model::open(name, network);
   try {
     Model model = Model::open(name, network);

@@ -50,7 +50,7 @@ void add_walk_request(CommandLine& line, WalkRequest& request, const std::string
   add_class_names_option(line, request.class_names);
   add_output_options(line, request.output, "DIR", output);
   add_walk_options(line, request.walk);
-  add_network_options(line, request.network.architecture, request.network.preprocessing);
+  add_network_options(line, request.network);
   add_device_options(line, request.network);
   add_batch_option(line, request.network);
   add_printing_options(line, request.printing);

@@ -87,9 +87,12 @@ int convert(const Arguments& arguments) {
   line.flag("--as-is", "Any well-formed file, a network or not, its own names", options.as_is);
   line.option("--lpips-heads", "FILE", "With AlexNet as IN: one file for LPIPS from it and these 1x1 weights", heads);
   add_output_options(line, output, "OUT", "The safetensors file to write");
-  add_network_options(line, options.architecture, options.preprocessing);
+  add_network_options(line, options);
   add_printing_options(line, printing);
   if (!line.parse(arguments)) return 0;
+  if (options.heads && (options.as_is || !heads.empty())) {
+    throw Error(ErrorKind::usage, "--heads: is of use for vision transformers only, not with --as-is or --lpips-heads");
+  }
   if (options.as_is && !heads.empty()) throw Error(ErrorKind::usage, "--as-is and --lpips-heads exclude each other");
   options.lpips_heads = heads;
   options.overwrite = output.overwrite;

@@ -70,19 +70,22 @@ struct Architecture {
 std::vector<std::string> architecture_names();
 /// Throws Error(usage) that names `name` and lists the known ones (wrn_D_K and cifar_resnetN stand for their families).
 Architecture architecture_named(std::string_view name);
-/// What a Hugging Face folder's config.json says of a transformer. The weight file's own metadata goes before it.
+/// What is known of a transformer from outside its weight file: a Hugging Face folder's config.json, before which the
+/// file's own metadata goes, and the user's word, which goes before everything.
 struct TransformerConfiguration {
   std::optional<float> layer_norm_epsilon;
   std::optional<std::int64_t> heads;
-  std::string file;  ///< for messages
+  std::string file;                                         ///< for messages
+  std::optional<std::int64_t> chosen_heads = std::nullopt;  ///< --heads
 };
 /// From metadata (`architecture`, `heads`, `layer_norm_epsilon`), names and shapes. Nothing if no family fits. Throws
-/// Error(input) for metadata or a configuration that cannot be, and for a width that width/64 heads do not divide.
+/// Error(input) for metadata or a configuration that cannot be, and for a width that width/64 heads do not divide;
+/// Error(usage) for chosen heads that do not divide it.
 std::optional<Architecture> recognise(const weights::StateDict& state,
                                       const TransformerConfiguration& configuration = {});
 /// As architecture_named, but with classes, heads and image size taken from the file's shapes and metadata; `vit` takes
-/// everything from there. Other heads than the name's make it another network with another name. Throws
-/// Error(usage|input).
+/// everything from there, and so does a name `vit(…)` but for the heads in it. Other heads than the name's make it
+/// another network with another name. Throws Error(usage|input).
 Architecture architecture_named_for(std::string_view name, const weights::StateDict& state,
                                     const TransformerConfiguration& configuration = {});
 /// The name under which a description is known, whatever its classes and image size; else its numbers in brackets.

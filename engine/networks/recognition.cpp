@@ -106,13 +106,15 @@ std::optional<Number> number_in_metadata(const StateDict& state, const std::stri
 }
 
 std::int64_t heads_of(const StateDict& state, std::int64_t width, const TransformerConfiguration& configuration) {
-  const auto check = [width](std::int64_t heads, const std::string& source) {
+  const auto check = [width](std::int64_t heads, const std::string& source, ErrorKind kind = ErrorKind::input) {
     if (heads < 1 || width % heads != 0) {
-      throw Error(ErrorKind::input,
+      throw Error(kind,
                   fmt::format("{} is {}, which is not a whole number that divides the width {}", source, heads, width));
     }
     return heads;
   };
+  if (configuration.chosen_heads)
+    return check(*configuration.chosen_heads, "the number of attention heads (--heads)", ErrorKind::usage);
   if (const auto heads = number_in_metadata<std::int64_t>(state, "heads")) {
     return check(*heads, fmt::format("{}: the metadata's `heads`", state.name()));
   }
@@ -121,8 +123,8 @@ std::int64_t heads_of(const StateDict& state, std::int64_t width, const Transfor
   }
   const std::int64_t heads = std::max<std::int64_t>(width / 64, 1);
   if (width % heads != 0) {
-    throw Error(ErrorKind::input, fmt::format("{}: a width of {} is not divided by width/64 = {} attention heads; the "
-                                              "file's metadata must hold `heads`",
+    throw Error(ErrorKind::input, fmt::format("{}: a width of {} is not divided by width/64 = {} attention heads; say "
+                                              "how many with --heads (the file's metadata holds no `heads`)",
                                               state.name(), width, heads));
   }
   return heads;
@@ -187,6 +189,18 @@ std::optional<std::string> name_in_metadata(const StateDict& state) {
   }
 }
 
+/// 4 of `vit(width 128, depth 6, heads 4, patch 4)`, as results record a network without a name.
+std::optional<std::int64_t> heads_in_name(std::string_view name) {
+  constexpr std::string_view label = "heads ";
+  const std::size_t at = name.find(label);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = name.substr(at + label.size());
+  std::int64_t heads = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), heads);
+  if (error != std::errc()) return std::nullopt;
+  return heads;
+}
+
 template <typename Description>
 std::optional<Architecture> with_name(const std::optional<Description>& description) {
   if (!description) return std::nullopt;
@@ -207,7 +221,9 @@ std::optional<Architecture> recognise(const weights::StateDict& state, const Tra
 Architecture architecture_named_for(std::string_view name, const weights::StateDict& state,
                                     const TransformerConfiguration& configuration) {
   if (name == "vit" || name.starts_with("vit(")) {
-    if (auto found = with_name(transformer_of(state, configuration))) return *found;
+    TransformerConfiguration with_heads = configuration;
+    if (!with_heads.chosen_heads) with_heads.chosen_heads = heads_in_name(name);
+    if (auto found = with_name(transformer_of(state, with_heads))) return *found;
     throw Error(ErrorKind::input, fmt::format("{}: holds no vision transformer: cls_token, patch_embed.proj.weight or "
                                               "blocks.0.attn.qkv.weight is missing or misshapen",
                                               state.name()));

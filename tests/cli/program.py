@@ -53,6 +53,16 @@ def write_safetensors(path, name, shape, values):
     pathlib.Path(path).write_bytes(struct.pack("<Q", len(header)) + header + body)
 
 
+def without_metadata(path, key):
+    """The bytes of a safetensors file, but for one entry of its metadata."""
+    data = pathlib.Path(path).read_bytes()
+    (size,) = struct.unpack_from("<Q", data)
+    header = json.loads(data[8:8 + size])
+    del header["__metadata__"][key]
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data[8 + size:]
+
+
 def validate(document, schema):
     import jsonschema
     text = json.loads((SCHEMAS / f"{schema}.json").read_text())

@@ -3,7 +3,7 @@ import json
 import struct
 import unittest
 
-from program import SHARED, ProgramTest, has_shared, read_safetensors, run, validate, write_safetensors
+from program import SHARED, ProgramTest, has_shared, read_safetensors, run, validate, without_metadata, write_safetensors
 
 STEPS = ("--iterations", "12", "--record-every", "5", "--threads", "1")
 
@@ -251,6 +251,37 @@ class Results(ProgramTest):
 
 
 class RealNetwork(ProgramTest):
+    def test_heads_are_chosen_where_the_file_does_not_tell(self):
+        if not has_shared():
+            return
+        whole = SHARED / "data" / "weights" / "cifar10-vit.safetensors"
+        silent = self.folder / "silent.safetensors"
+        silent.write_bytes(without_metadata(whole, "heads"))
+        images = (SHARED / "data" / "cifar10" / "cat" / "0003.jpg", SHARED / "data" / "cifar10" / "dog" / "0001.jpg")
+
+        def logits(model, *more):
+            return [image["logits"] for image in self.document("classify", "classify", model, *images, *more)["images"]]
+
+        self.assertEqual(logits(silent, "--heads", "4"), logits(whole))
+        self.assertNotEqual(logits(silent), logits(whole))
+        self.assertIn(b"2 attention heads are assumed", run("classify", silent, images[0]).stderr)
+        self.assertNotIn(b"heads", run("classify", silent, images[0], "--heads", "4").stderr)
+        for wrong in ("3", "256"):
+            self.assert_refused(run("classify", silent, images[0], "--heads", wrong), {2}, "--heads", "128")
+        converted = self.folder / "converted.safetensors"
+        self.succeed("weights", "convert", silent, "-o", converted, "--heads", "4")
+        self.assertEqual(self.document("weights-inspect", "weights", "inspect", converted)["metadata"]["heads"], "4")
+        self.assertEqual(logits(converted), logits(whole))
+        for other in ("--as-is", "--lpips-heads"):
+            more = (other,) if other == "--as-is" else (other, silent)
+            self.assert_refused(run("weights", "convert", silent, "-o", self.folder / "x", "--heads", "4", *more), {2},
+                                "--heads")
+        # A result remembers the heads it was made with.
+        self.succeed("traverse", silent, "--heads", "4", "--source", images[0], "--target", images[1], "-o",
+                     self.folder / "out", *STEPS)
+        self.assertTrue(self.document("verify", "verify", self.folder / "out")["holds"])
+        self.assertFalse(self.document("verify", "verify", self.folder / "out", "--heads", "2", exit_code=3)["holds"])
+
     def test_a_cat_becomes_a_dog(self):
         if not has_shared():
             return

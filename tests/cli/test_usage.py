@@ -49,6 +49,7 @@ class Usage(ProgramTest):
             "--preset": ("mine",),
             "--mode": ("strict",),
             "--device": ("gpu", "cuda:x", "cuda:"),
+            "--heads": ("0", "-4", "two", "4"),  # a ResNet has none
             "--source-class": ("-1", "10", "cat"),
         }
         for option, values in wrong.items():

@@ -52,6 +52,38 @@ TEST_CASE("a width that its default number of heads does not divide needs metada
   CHECK(names(refusal([&] { opened(file); }), {"odd.safetensors", "`heads`", "7"}));
 }
 
+TEST_CASE("chosen heads go before everything else") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "model.safetensors";
+  ModelOptions options;
+  const auto heads = [&] { return transformer_of(opened(file, options)).heads; };
+  write_transformer(file, 24);
+  CHECK(opened(file).information.assumed_heads == 1);  // width/64, at least one
+  options.heads = 4;
+  CHECK(heads() == 4);
+  CHECK(opened(file, options).information.assumed_heads == 0);
+  options.architecture = "vit(width 24, depth 1, heads 3, patch 4)";
+  CHECK(heads() == 4);
+  options.heads.reset();
+  CHECK(heads() == 3);
+  CHECK(opened(file, options).information.assumed_heads == 0);
+  write_transformer(file, 24, {{"heads", "6"}});
+  CHECK(heads() == 3);
+  options.architecture.clear();
+  CHECK(heads() == 6);
+  CHECK(opened(file, options).information.assumed_heads == 0);
+  for (const std::int64_t wrong : {0, -4, 5, 48}) {
+    CAPTURE(wrong);
+    options.heads = wrong;
+    CHECK_THROWS_WITH_AS(opened(file, options), doctest::Contains("--heads"), Error);
+    CHECK(refusal([&] { opened(file, options); }).starts_with("(not of input)"));
+  }
+  ConvertOptions convert;
+  convert.heads = 2;
+  convert_weights(file, folder.path() / "converted.safetensors", convert);
+  CHECK(inspect_weights(folder.path() / "converted.safetensors").metadata.at("heads") == "2");
+}
+
 TEST_CASE("the epsilon of transformers' files survives conversion") {
   const TemporaryFolder folder;
   const auto bare = folder.path() / "model.safetensors";

@@ -29,6 +29,7 @@ struct ModelOptions {
   std::optional<Precision> precision;  ///< default: fp32 on the CPU, tf32 on CUDA
   int threads = 0;                     ///< 0: all cores
   std::string architecture;            ///< empty: told by the file
+  std::optional<std::int64_t> heads;   ///< of a vision transformer; unset: told by the file or the architecture's name
   PreprocessingOptions preprocessing;
   std::int64_t batch = 0;       ///< images at a time; 0: chosen
   std::uint64_t rule_seed = 1;  ///< for `rule:ARCH` models
@@ -43,6 +44,7 @@ struct ModelInformation {
   Preprocessing preprocessing;
   std::string preprocessing_source;  ///< where it came from, for the line that says what was assumed
   bool preprocessing_assumed = false;
+  std::int64_t assumed_heads = 0;    ///< of a vision transformer where nothing told their number; else 0
   std::vector<std::string> classes;  ///< names, may be empty
   std::int64_t class_count = 0;
 };

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,8 +32,9 @@ struct WeightSummary {
 WeightSummary inspect_weights(const std::filesystem::path& path);
 
 struct ConvertOptions {
-  bool as_is = false;        ///< raw names, no architecture needed
-  std::string architecture;  ///< empty: told by the file
+  bool as_is = false;                 ///< raw names, no architecture needed
+  std::string architecture;           ///< empty: told by the file
+  std::optional<std::int64_t> heads;  ///< as ModelOptions has it
   PreprocessingOptions preprocessing;
   std::filesystem::path lpips_heads;  ///< not empty: AlexNet and these heads into one LPIPS file
   bool overwrite = false;
