@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/model_source.h"
@@ -25,14 +25,12 @@ void refuse_existing(const std::filesystem::path& output, bool overwrite) {
   }
 }
 
-std::vector<std::byte> bytes_of(const std::vector<float>& values) {
-  std::vector<std::byte> bytes(values.size() * sizeof(float));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
 TensorToWrite float32_of(std::string name, std::vector<std::int64_t> shape, std::function<std::vector<float>()> read) {
-  return {{std::move(name), std::move(shape), ElementType::f32}, [read = std::move(read)] { return bytes_of(read()); }};
+  return {{std::move(name), std::move(shape), ElementType::f32},
+          [read = std::move(read)](const weights::ByteSink& sink) {
+            const std::vector<float> values = read();
+            sink(std::as_bytes(std::span(values)));
+          }};
 }
 
 std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const std::string& prefix = "") {
@@ -166,11 +164,14 @@ std::vector<std::string> known_architectures() {
   return architecture_names();
 }
 
-std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::path& path) {
+std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::path& path,
+                                                      const std::vector<std::string>& names) {
   const weights::WeightFile file = weights::WeightFile::open(path);
   std::map<std::string, FloatTensor> tensors;
   for (std::size_t i = 0; i < file.tensors().size(); ++i) {
-    tensors[file.tensors()[i].name] = {file.tensors()[i].shape, file.read(i, false)};
+    const std::string& name = file.tensors()[i].name;
+    if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) continue;
+    tensors[name] = {file.tensors()[i].shape, file.read(i, false)};
   }
   return tensors;
 }
@@ -181,6 +182,21 @@ void write_float_tensors(const std::filesystem::path& path, const std::map<std::
   to_write.reserve(tensors.size());
   for (const NamedFloatTensor& tensor : tensors) {
     to_write.push_back(weights::float_tensor(tensor.name, tensor.shape, tensor.values));
+  }
+  weights::write_safetensors(path, metadata, to_write);
+}
+
+void write_float_rows(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+                      const std::vector<FloatTensorRows>& tensors) {
+  std::vector<TensorToWrite> to_write;
+  to_write.reserve(tensors.size());
+  for (const FloatTensorRows& tensor : tensors) {
+    to_write.push_back({{tensor.name, tensor.shape, ElementType::f32}, [&tensor](const weights::ByteSink& sink) {
+                          for (std::size_t row = 0; row < tensor.rows; ++row) {
+                            const std::vector<float> values = tensor.read(row);
+                            sink(std::as_bytes(std::span(values)));
+                          }
+                        }});
   }
   weights::write_safetensors(path, metadata, to_write);
 }

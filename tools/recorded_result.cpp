@@ -138,9 +138,10 @@ RecordedPair pair_of(const Node& node) {
 }
 
 /// [pairs, 3, side, side] as images. A final image whose probability is recorded as none may hold NaN.
-std::vector<Image> images_of(const std::map<std::string, FloatTensor>& tensors, const std::string& name,
-                             const std::string& file, const std::vector<RecordedPair>& recorded, int side) {
+std::vector<Image> images_of(const std::string& file, const std::string& name,
+                             const std::vector<RecordedPair>& recorded, int side) {
   const std::size_t pairs = recorded.size();
+  const std::map<std::string, FloatTensor> tensors = read_float_tensors(file, {name});
   const auto found = tensors.find(name);
   if (found == tensors.end()) throw Error(ErrorKind::input, fmt::format("{}: holds no tensor `{}`", file, name));
   if (found->second.shape != std::vector<std::int64_t>{static_cast<std::int64_t>(pairs), 3, side, side}) {
@@ -184,11 +185,10 @@ RecordedResult read_result(const std::string& folder) {
   for (const Node& pair : root.at("pairs").elements()) result.pairs.push_back(pair_of(pair));
 
   const std::string images = (std::filesystem::path(folder) / "images.safetensors").string();
-  const std::map<std::string, FloatTensor> tensors = read_float_tensors(images);
   const int side = *result.preprocessing.input_size;
-  result.sources = images_of(tensors, "source", images, result.pairs, side);
-  result.targets = images_of(tensors, "target", images, result.pairs, side);
-  result.finals = images_of(tensors, "final", images, result.pairs, side);
+  result.sources = images_of(images, "source", result.pairs, side);
+  result.targets = images_of(images, "target", result.pairs, side);
+  result.finals = images_of(images, "final", result.pairs, side);
   return result;
 }
 

@@ -24,32 +24,29 @@ std::string probability_line(float probability) {
   return fmt::format("\np {:.3f}", probability);
 }
 
-std::vector<CaptionedImage> strip_of(const WalkPlan& plan, const ClassNames& names, const PairNumbers& numbers,
-                                     const WalkResult& result) {
+std::vector<CaptionedPicture> strip_of(const WalkPlan& plan, const ClassNames& names, const PairNumbers& numbers,
+                                       const WalkResult& result) {
   const Participant& source = plan.sources[numbers.source];
   const Participant& target = plan.targets[numbers.target];
-  std::vector<CaptionedImage> strip;
-  strip.push_back(
-      {source.image, caption_text(names.label(source.predicted)) + probability_line(result.source_probability)});
+  std::vector<CaptionedPicture> strip;
+  strip.push_back({to_picture(source.image),
+                   caption_text(names.label(source.predicted)) + probability_line(result.source_probability)});
   const std::vector<std::int64_t> shown = shown_iterations(plan.parameters);
   for (const WalkRecord& record : result.records) {
     if (!std::binary_search(shown.begin(), shown.end(), record.iteration)) continue;
-    strip.push_back({record.image, fmt::format("step {}", record.iteration) + probability_line(record.probability)});
+    strip.push_back(
+        {to_picture(record.image), fmt::format("step {}", record.iteration) + probability_line(record.probability)});
   }
   // In the mode `reference` the final state is not among the records.
   if (result.records.empty() || result.records.back().iteration != plan.parameters.iterations) {
-    strip.push_back({result.final_image, "final" + probability_line(result.probability)});
+    strip.push_back({to_picture(result.final_image), "final" + probability_line(result.probability)});
   }
-  strip.push_back({target.image, "to: " + caption_text(names.label(target.predicted))});
+  strip.push_back({to_picture(target.image), "to: " + caption_text(names.label(target.predicted))});
   return strip;
 }
 
-Image grey_like(const Image& image) {
-  return {image.height, image.width, std::vector<float>(image.values.size(), 0.5F)};
-}
-
-void append(std::vector<float>& all, const Image& image) {
-  all.insert(all.end(), image.values.begin(), image.values.end());
+Picture grey_like(const Image& image) {
+  return {image.width, image.height, std::vector<std::uint8_t>(image.values.size(), 128)};
 }
 
 }  // namespace
@@ -62,43 +59,42 @@ void write_pair_pictures(const std::filesystem::path& folder, const WalkPlan& pl
 }
 
 void write_grid(const std::filesystem::path& folder, const WalkPlan& plan, const ClassNames& names,
-                std::span<const WalkedPair> walked) {
+                const ImageStore& store, std::span<const WalkedPair> walked) {
   const std::size_t count = plan.sources.size();
-  std::vector<std::vector<CaptionedImage>> rows(count, std::vector<CaptionedImage>(count));
+  std::vector<std::vector<CaptionedPicture>> rows(count, std::vector<CaptionedPicture>(count));
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = 0; j < count; ++j) rows[i][j] = {grey_like(plan.sources[j].image), "not walked\n"};
-    rows[i][i] = {plan.sources[i].image,
+    rows[i][i] = {to_picture(plan.sources[i].image),
                   caption_text(names.label(plan.sources[i].predicted)) + probability_line(plan.sources[i].probability)};
   }
   for (const WalkedPair& pair : walked) {
     rows[pair.numbers.target][pair.numbers.source] = {
-        pair.result.final_image, caption_text(names.label(plan.sources[pair.numbers.source].predicted)) +
-                                     probability_line(pair.result.probability)};
+        to_picture(store.read(pair.final_image)),
+        caption_text(names.label(plan.sources[pair.numbers.source].predicted)) +
+            probability_line(pair.result.probability)};
   }
   write_png(folder / "grid.png", compose_grid(rows));
 }
 
-void write_images_file(const std::filesystem::path& folder, const WalkPlan& plan, int side,
+void write_images_file(const std::filesystem::path& folder, const WalkPlan& plan, int side, const ImageStore& store,
                        std::span<const WalkedPair> walked) {
-  std::vector<float> source;
-  std::vector<float> target;
-  std::vector<float> final_images;
-  std::vector<float> path;
-  std::int64_t records = 0;
-  for (const WalkedPair& pair : walked) {
-    append(source, plan.sources[pair.numbers.source].image);
-    append(target, plan.targets[pair.numbers.target].image);
-    append(final_images, pair.result.final_image);
-    if (!plan.keep_path) continue;
-    records = static_cast<std::int64_t>(pair.result.records.size());
-    for (const WalkRecord& record : pair.result.records) append(path, record.image);
-  }
   const auto pairs = static_cast<std::int64_t>(walked.size());
   const std::vector<std::int64_t> shape{pairs, 3, side, side};
-  std::vector<NamedFloatTensor> tensors{
-      {"source", shape, source}, {"target", shape, target}, {"final", shape, final_images}};
-  if (plan.keep_path) tensors.push_back({"path", {pairs, records, 3, side, side}, path});
-  write_float_tensors(folder / "images.safetensors", {}, tensors);
+  std::vector<FloatTensorRows> tensors{
+      {"source", shape, walked.size(),
+       [&](std::size_t i) { return plan.sources[walked[i].numbers.source].image.values; }},
+      {"target", shape, walked.size(),
+       [&](std::size_t i) { return plan.targets[walked[i].numbers.target].image.values; }},
+      {"final", shape, walked.size(), [&](std::size_t i) { return store.read(walked[i].final_image).values; }}};
+  if (plan.keep_path) {
+    const std::size_t records = walked.empty() ? 0 : walked.front().record_images.size();
+    tensors.push_back(
+        {"path",
+         {pairs, static_cast<std::int64_t>(records), 3, side, side},
+         walked.size() * records,
+         [&, records](std::size_t i) { return store.read(walked[i / records].record_images[i % records]).values; }});
+  }
+  write_float_rows(folder / "images.safetensors", {}, tensors);
 }
 
 }  // namespace blindspot::tools

@@ -17,10 +17,10 @@ void write_pair_pictures(const std::filesystem::path& folder, const WalkPlan& pl
 /// grid.png: row i, column j is the walk from image j to image i with the probability of j's class beneath; the
 /// diagonal shows the images themselves. Places of pairs that were not walked are grey.
 void write_grid(const std::filesystem::path& folder, const WalkPlan& plan, const ClassNames& names,
-                std::span<const WalkedPair> walked);
+                const ImageStore& store, std::span<const WalkedPair> walked);
 
 /// images.safetensors: `source`, `target`, `final` [pairs,3,H,W], with keep_path `path` [pairs,records,3,H,W].
-void write_images_file(const std::filesystem::path& folder, const WalkPlan& plan, int side,
+void write_images_file(const std::filesystem::path& folder, const WalkPlan& plan, int side, const ImageStore& store,
                        std::span<const WalkedPair> walked);
 
 }  // namespace blindspot::tools

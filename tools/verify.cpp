@@ -12,6 +12,7 @@
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/options.h"
+#include "tools/participants.h"
 #include "tools/recorded_result.h"
 
 namespace blindspot::tools {
@@ -76,14 +77,30 @@ std::vector<float> probabilities(Model& model, const std::vector<Image>& images,
   return model.probabilities_fp32(pointers, classes);
 }
 
+/// Of the final images rounded to 8 bits, which are made some at a time: the unrounded ones take enough memory.
+std::vector<float> probabilities_8bit(Model& model, const RecordedResult& result) {
+  constexpr std::size_t at_a_time = 16;
+  std::vector<float> all;
+  for (std::size_t first = 0; first < result.pairs.size(); first += at_a_time) {
+    const std::size_t end = std::min(first + at_a_time, result.pairs.size());
+    std::vector<NamedImage> rounded;
+    std::vector<std::int32_t> classes;
+    for (std::size_t i = first; i < end; ++i) {
+      rounded.push_back({"", to_image(to_picture(result.finals[i]))});
+      classes.push_back(result.pairs[i].source_class);
+    }
+    const std::vector<float> some = model.probabilities_fp32(pointers_to(rounded), classes);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
 std::vector<PairCheck> check_pairs(Model& model, const RecordedResult& result) {
   const std::vector<float> p0 = probabilities(model, result.sources, result, &RecordedPair::source_class);
   const std::vector<float> p = probabilities(model, result.finals, result, &RecordedPair::source_class);
   const std::vector<float> at_target = probabilities(model, result.finals, result, &RecordedPair::target_class);
   const std::vector<float> of_target = probabilities(model, result.targets, result, &RecordedPair::target_class);
-  std::vector<Image> rounded;
-  for (const Image& image : result.finals) rounded.push_back(to_image(to_picture(image)));
-  const std::vector<float> p_8bit = probabilities(model, rounded, result, &RecordedPair::source_class);
+  const std::vector<float> p_8bit = probabilities_8bit(model, result);
   std::vector<PairCheck> checks;
   for (std::size_t i = 0; i < result.pairs.size(); ++i) {
     const RecordedPair& pair = result.pairs[i];

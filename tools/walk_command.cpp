@@ -67,7 +67,9 @@ OpenedWalk::OpenedWalk(const WalkRequest& request)
 WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
   const WalkPlan& plan = walk.plan;
   WalkOutcome outcome;
-  outcome.walked = walk_all(walk.model, plan, walk.stop, request.printing.quiet,
+  const int side = walk.model.information().preprocessing.input_size;
+  ImageStore store(walk.folder.path(), side);
+  outcome.walked = walk_all(walk.model, plan, store, walk.stop, request.printing.quiet,
                             [&walk](const PairNumbers& numbers, const WalkResult& result) {
                               write_pair_pictures(walk.folder.path(), walk.plan, walk.names, numbers, result);
                             });
@@ -82,8 +84,8 @@ WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
     say(request, "stopped before any pair was done; nothing is written");
     return outcome;
   }
-  if (request.grid) write_grid(walk.folder.path(), plan, walk.names, outcome.walked);
-  write_images_file(walk.folder.path(), plan, walk.model.information().preprocessing.input_size, outcome.walked);
+  if (request.grid) write_grid(walk.folder.path(), plan, walk.names, store, outcome.walked);
+  write_images_file(walk.folder.path(), plan, side, store, outcome.walked);
   write_text(walk.folder.path() / "result.json", to_text(outcome.document));
   walk.folder.commit();
   outcome.saved = true;

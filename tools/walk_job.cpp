@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "blindspot/distances.h"
@@ -16,21 +17,11 @@ namespace blindspot::tools {
 
 namespace {
 
-/// U of every pair's start, one row a pair; empty without a noise file.
-std::vector<std::vector<float>> noise_rows(const WalkPlan& plan) {
-  if (plan.noise_file.empty()) return {};
+void check_noise(const WalkPlan& plan) {
   const std::size_t pairs = plan.pairs.size();
-  if (plan.noise.shape[0] != static_cast<std::int64_t>(pairs)) {
-    throw Error(ErrorKind::input, fmt::format("{}: `noise` is {}, but there are {} pairs to walk, a row for each",
-                                              plan.noise_file, shape_text(plan.noise.shape), pairs));
-  }
-  std::vector<std::vector<float>> rows;
-  for (std::size_t i = 0; i < pairs; ++i) {
-    const std::size_t row = plan.noise.values.size() / pairs;
-    const auto start = plan.noise.values.begin() + static_cast<std::ptrdiff_t>(i * row);
-    rows.emplace_back(start, start + static_cast<std::ptrdiff_t>(row));
-  }
-  return rows;
+  if (plan.noise_file.empty() || plan.noise.size() == pairs) return;
+  throw Error(ErrorKind::input, fmt::format("{}: `noise` is {}, but there are {} pairs to walk, a row for each",
+                                            plan.noise_file, shape_text(plan.noise_shape), pairs));
 }
 
 struct LessByPixels {
@@ -51,7 +42,7 @@ class Occurrences {
   std::map<std::pair<const Image*, const Image*>, std::uint64_t> counts_;
 };
 
-std::vector<WalkPair> pairs_of(const WalkPlan& plan, const std::vector<std::vector<float>>& noise) {
+std::vector<WalkPair> pairs_of(const WalkPlan& plan) {
   Occurrences occurrences;
   std::vector<WalkPair> pairs;
   for (const PairNumbers& numbers : plan.pairs) {
@@ -63,24 +54,43 @@ std::vector<WalkPair> pairs_of(const WalkPlan& plan, const std::vector<std::vect
     pair.source_class = source.predicted;
     pair.target_class = target.predicted;
     pair.occurrence = occurrences.next(source.image, target.image);
-    if (!noise.empty()) pair.noise = &noise[pairs.size()];
+    if (!plan.noise.empty()) pair.noise = &plan.noise[pairs.size()];
     pairs.push_back(pair);
   }
   return pairs;
 }
 
-/// The final images after a round trip through 8 bits, as a picture file holds them.
-void measure_8bit(Model& model, const WalkPlan& plan, std::vector<WalkedPair>& walked) {
-  std::vector<Image> rounded;
-  std::vector<std::int32_t> classes;
-  for (const WalkedPair& pair : walked) {
-    rounded.push_back(to_image(to_picture(pair.result.final_image)));
-    classes.push_back(plan.sources[pair.numbers.source].predicted);
+/// What is kept of a pair in memory; its images go into the store.
+WalkedPair set_aside(const PairNumbers& numbers, WalkResult&& result, const Image& target, bool keep_path,
+                     ImageStore& store) {
+  WalkedPair pair;
+  pair.numbers = numbers;
+  pair.result = std::move(result);
+  pair.rmse = rmse(pair.result.final_image, target);
+  pair.linf = linf(pair.result.final_image, target);
+  pair.final_image = store.add(pair.result.final_image);
+  pair.result.final_image = {};
+  for (WalkRecord& record : pair.result.records) {
+    if (keep_path) pair.record_images.push_back(store.add(record.image));
+    record.image = {};
   }
-  std::vector<const Image*> pointers;
-  for (const Image& image : rounded) pointers.push_back(&image);
-  const std::vector<float> probabilities = model.probabilities_fp32(pointers, classes);
-  for (std::size_t i = 0; i < walked.size(); ++i) walked[i].probability_8bit = probabilities[i];
+  return pair;
+}
+
+/// The final images after a round trip through 8 bits, as a picture file holds them.
+void measure_8bit(Model& model, const WalkPlan& plan, const ImageStore& store, std::vector<WalkedPair>& walked) {
+  constexpr std::size_t at_a_time = 16;
+  for (std::size_t first = 0; first < walked.size(); first += at_a_time) {
+    const std::span<WalkedPair> some = std::span(walked).subspan(first, std::min(at_a_time, walked.size() - first));
+    std::vector<NamedImage> rounded;
+    std::vector<std::int32_t> classes;
+    for (const WalkedPair& pair : some) {
+      rounded.push_back({"", to_image(to_picture(store.read(pair.final_image)))});
+      classes.push_back(plan.sources[pair.numbers.source].predicted);
+    }
+    const std::vector<float> probabilities = model.probabilities_fp32(pointers_to(rounded), classes);
+    for (std::size_t i = 0; i < some.size(); ++i) some[i].probability_8bit = probabilities[i];
+  }
 }
 
 }  // namespace
@@ -100,7 +110,13 @@ void load_noise(WalkPlan& plan, int side) {
     if (value >= 0 && value < 1) continue;
     throw Error(ErrorKind::input, fmt::format("{}: `noise` holds {}, not a number from 0 to below 1", file, value));
   }
-  plan.noise = std::move(found->second);
+  plan.noise_shape = shape;
+  const std::size_t row = found->second.values.size() / std::max<std::size_t>(static_cast<std::size_t>(shape[0]), 1);
+  for (auto start = found->second.values.begin(); start != found->second.values.end();) {
+    const auto end = start + static_cast<std::ptrdiff_t>(row);
+    plan.noise.emplace_back(start, end);
+    start = end;
+  }
 }
 
 std::vector<std::int64_t> shown_iterations(const WalkParameters& parameters) {
@@ -127,12 +143,12 @@ std::vector<PairNumbers> every_ordered_pair(std::size_t count) {
   return pairs;
 }
 
-std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, const StopSignals& stop, bool quiet,
-                                 const PairEnded& pair_ended) {
-  const std::vector<std::vector<float>> noise = noise_rows(plan);
-  const std::vector<WalkPair> pairs = pairs_of(plan, noise);
+std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, ImageStore& store, const StopSignals& stop,
+                                 bool quiet, const PairEnded& pair_ended) {
+  check_noise(plan);
+  const std::vector<WalkPair> pairs = pairs_of(plan);
   say_what_is_assumed(model, quiet);
-  std::vector<std::optional<WalkResult>> results(pairs.size());
+  std::vector<std::optional<WalkedPair>> ended(pairs.size());
   ProgressDisplay display(quiet);
   constexpr double mebibyte = 1024.0 * 1024.0;
   const double arena = static_cast<double>(model.prepare_walks(pairs.size())) / mebibyte;
@@ -146,25 +162,18 @@ std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, const StopS
     };
   }
   options.progress = [&](const WalkProgress& progress) { display.show(progress); };
-  options.finished = [&](std::size_t pair, WalkResult&& result) {
-    pair_ended(plan.pairs[pair], result);
-    if (!plan.keep_path) {
-      for (WalkRecord& record : result.records) record.image = {};
-    }
-    results[pair] = std::move(result);
+  options.finished = [&](std::size_t number, WalkResult&& result) {
+    pair_ended(plan.pairs[number], result);
+    ended[number] = set_aside(plan.pairs[number], std::move(result), *pairs[number].target, plan.keep_path, store);
   };
   options.cancelled = [&stop] { return stop.requested(); };
   if (!pairs.empty()) model.walk(pairs, plan.parameters, options);
 
   std::vector<WalkedPair> walked;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (!results[i]) continue;
-    WalkedPair pair{plan.pairs[i], *std::move(results[i]), 0, 0, 0};
-    pair.rmse = rmse(pair.result.final_image, *pairs[i].target);
-    pair.linf = linf(pair.result.final_image, *pairs[i].target);
-    walked.push_back(std::move(pair));
+  for (std::optional<WalkedPair>& pair : ended) {
+    if (pair) walked.push_back(*std::move(pair));
   }
-  measure_8bit(model, plan, walked);
+  measure_8bit(model, plan, store, walked);
   return walked;
 }
 

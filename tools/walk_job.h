@@ -8,6 +8,7 @@
 
 #include "blindspot/model.h"
 #include "blindspot/weights.h"
+#include "tools/image_store.h"
 #include "tools/participants.h"
 #include "tools/progress.h"
 #include "tools/signals.h"
@@ -28,15 +29,18 @@ struct WalkPlan {
   std::vector<PairNumbers> pairs;  ///< in the order of result.json
   std::vector<DroppedSource> dropped;
   WalkParameters parameters;
-  std::string noise_file;  ///< empty: the generator
-  FloatTensor noise;       ///< what `load_noise` read from it
+  std::string noise_file;                 ///< empty: the generator
+  std::vector<std::int64_t> noise_shape;  ///< what `load_noise` read from it
+  std::vector<std::vector<float>> noise;  ///< a row for each pair
   bool keep_path = false;
 };
 
 /// A pair that was walked to its end.
 struct WalkedPair {
   PairNumbers numbers;
-  WalkResult result;  ///< images of records only with keep_path
+  WalkResult result;                       ///< without its images
+  std::size_t final_image = 0;             ///< its number in the store
+  std::vector<std::size_t> record_images;  ///< with keep_path
   float probability_8bit = 0;
   double rmse = 0, linf = 0;  ///< of the final image, to the target
 };
@@ -53,10 +57,9 @@ std::vector<PairNumbers> every_ordered_pair(std::size_t count);
 /// Called for each pair when it ends, while the images of its records are there.
 using PairEnded = std::function<void(const PairNumbers& numbers, const WalkResult& result)>;
 
-/// Walks and measures. Returns the pairs that were finished, in the plan's order: all of them unless
-/// `stop` was requested. Throws Error(input) for a noise file
-/// with another number of rows.
-std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, const StopSignals& stop, bool quiet,
-                                 const PairEnded& pair_ended);
+/// Walks and measures; images go into `store`. Returns the pairs that were finished, in the plan's order: all of them
+/// unless `stop` was requested. Throws Error(input) for a noise file with another number of rows.
+std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, ImageStore& store, const StopSignals& stop,
+                                 bool quiet, const PairEnded& pair_ended);
 
 }  // namespace blindspot::tools

@@ -50,22 +50,23 @@ void write_safetensors(const std::filesystem::path& path, const std::map<std::st
   file.write(std::as_bytes(std::span(&header_size, 1)));
   file.write(std::as_bytes(std::span(header)));
   for (const TensorToWrite& tensor : tensors) {
-    const std::vector<std::byte> bytes = tensor.produce();
-    if (bytes.size() != byte_count(tensor.information)) {
+    std::uint64_t written = 0;
+    tensor.produce([&](std::span<const std::byte> bytes) {
+      written += bytes.size();
+      file.write(bytes);
+    });
+    if (written != byte_count(tensor.information)) {
       throw Error(ErrorKind::fault,
                   fmt::format("tensor {} has {} bytes, its shape asks for {}", printable(tensor.information.name),
-                              bytes.size(), byte_count(tensor.information)));
+                              written, byte_count(tensor.information)));
     }
-    file.write(bytes);
   }
   file.rename();
 }
 
 TensorToWrite float_tensor(std::string name, std::vector<std::int64_t> shape, std::span<const float> values) {
-  return {{std::move(name), std::move(shape), ElementType::f32}, [values] {
-            const auto bytes = std::as_bytes(values);
-            return std::vector<std::byte>(bytes.begin(), bytes.end());
-          }};
+  return {{std::move(name), std::move(shape), ElementType::f32},
+          [values](const ByteSink& sink) { sink(std::as_bytes(values)); }};
 }
 
 }  // namespace blindspot::weights

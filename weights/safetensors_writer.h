@@ -13,10 +13,14 @@
 
 namespace blindspot::weights {
 
-/// A tensor to write. `produce` is called once, in the order given, so that only one tensor is in memory at a time.
+/// Takes the next bytes of a tensor, row-major.
+using ByteSink = std::function<void(std::span<const std::byte>)>;
+
+/// A tensor to write. `produce` is called once, in the order given, and hands its bytes over in pieces of any size, so
+/// that no more than a piece need be in memory at a time.
 struct TensorToWrite {
   TensorInformation information;  ///< f32, u8 or i64
-  std::function<std::vector<std::byte>()> produce;
+  std::function<void(const ByteSink&)> produce;
 };
 
 /// Throws Error(input) naming the path if it cannot be written; nothing is left behind then.

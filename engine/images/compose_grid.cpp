@@ -43,9 +43,9 @@ struct Layout {
   int width = 0, height = 0;              ///< of the result
 };
 
-Layout lay_out(const std::vector<std::vector<CaptionedImage>>& rows) {
+Layout lay_out(const std::vector<std::vector<CaptionedPicture>>& rows) {
   if (rows.empty() || rows.front().empty()) throw Error(ErrorKind::fault, "a grid of no images");
-  const Image& first = rows.front().front().image;
+  const Picture& first = rows.front().front().picture;
   Layout layout;
   layout.factor = std::max(1, (least_image_side + first.width - 1) / first.width);
   layout.image_width = first.width * layout.factor;
@@ -54,10 +54,10 @@ Layout lay_out(const std::vector<std::vector<CaptionedImage>>& rows) {
   std::size_t columns = 0;
   for (const auto& row : rows) {
     std::size_t lines = 0;
-    for (const CaptionedImage& cell : row) {
-      if (cell.image.width != first.width || cell.image.height != first.height) {
+    for (const CaptionedPicture& cell : row) {
+      if (cell.picture.width != first.width || cell.picture.height != first.height) {
         throw Error(ErrorKind::fault, fmt::format("a grid of images of unequal size: {}x{} and {}x{}", first.width,
-                                                  first.height, cell.image.width, cell.image.height));
+                                                  first.height, cell.picture.width, cell.picture.height));
       }
       const auto captions = lines_of(cell.caption);
       lines = std::max(lines, captions.size());
@@ -88,8 +88,7 @@ class Canvas {
     }
   }
 
-  void draw_image(const Image& image, int left, int top, int factor) {
-    const Picture source = to_picture(image);
+  void draw_picture(const Picture& source, int left, int top, int factor) {
     const std::uint8_t outline[3] = {frame, frame, frame};
     fill(left - 1, top - 1, source.width * factor + 2, source.height * factor + 2, outline);
     const std::uint8_t* rgb = source.rgb.data();
@@ -119,14 +118,14 @@ class Canvas {
 
 }  // namespace
 
-Picture compose_grid(const std::vector<std::vector<CaptionedImage>>& rows) {
+Picture compose_grid(const std::vector<std::vector<CaptionedPicture>>& rows) {
   const Layout layout = lay_out(rows);
   Canvas canvas(layout.width, layout.height);
   int top = margin;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     int left = margin;
-    for (const CaptionedImage& cell : rows[i]) {
-      canvas.draw_image(cell.image, left + (layout.cell_width - layout.image_width) / 2, top, layout.factor);
+    for (const CaptionedPicture& cell : rows[i]) {
+      canvas.draw_picture(cell.picture, left + (layout.cell_width - layout.image_width) / 2, top, layout.factor);
       int line_top = top + layout.image_height + caption_gap;
       for (const std::string_view line : lines_of(cell.caption)) {
         canvas.draw_line(line, left + (layout.cell_width - width_of(line)) / 2, line_top);

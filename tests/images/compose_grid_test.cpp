@@ -37,9 +37,8 @@ TEST_CASE("every printable character has a shape of its own") {
 }
 
 TEST_CASE("a small image is magnified by a whole factor, its pixels unchanged") {
-  const Image image = to_image(made_picture(32, 32));
-  const Picture picture = compose_grid({{{image, "p 0.987"}, {image, ""}}});
-  const Picture source = to_picture(image);
+  const Picture source = made_picture(32, 32);
+  const Picture picture = compose_grid({{{source, "p 0.987"}, {source, ""}}});
   constexpr int factor = 4, margin = 16;
   for (int y = 0; y < 32 * factor; ++y) {
     for (int x = 0; x < 32 * factor; ++x) {
@@ -52,7 +51,7 @@ TEST_CASE("a small image is magnified by a whole factor, its pixels unchanged") 
 }
 
 TEST_CASE("captions stand beneath, and their longest line fits") {
-  const Image white{224, 224, std::vector<float>(std::size_t{3} * 224 * 224, 1.0F)};
+  const Picture white{224, 224, std::vector<std::uint8_t>(std::size_t{3} * 224 * 224, 255)};
   const Picture plain = compose_grid({{{white, ""}}});
   const Picture captioned = compose_grid({{{white, "0.99\nsecond line"}}});
   CHECK(plain.width == captioned.width);
@@ -68,7 +67,7 @@ TEST_CASE("captions stand beneath, and their longest line fits") {
 }
 
 TEST_CASE("rows may be of unequal length, images may not be of unequal size") {
-  const Image small = to_image(made_picture(8, 8)), other = to_image(made_picture(9, 8));
+  const Picture small = made_picture(8, 8), other = made_picture(9, 8);
   CHECK(compose_grid({{{small, "a"}}, {{small, "b"}, {small, "c"}}}).width > 2 * 112);
   CHECK_THROWS_AS(compose_grid({{{small, ""}, {other, ""}}}), Error);
   CHECK_THROWS_AS(compose_grid({}), Error);

@@ -33,11 +33,13 @@ TEST_CASE("what is written reads back") {
   const auto path = folder.path() / "out.safetensors";
   const std::vector<float> values = {1, -2, 3.5F, 0, 1e-40F, 7};
   const std::vector<std::byte> labels(5, std::byte{9});
-  weights::write_safetensors(
-      path, {{"classes", "[\"a\", \"é\"]"}},
-      {weights::float_tensor("w", {2, 3}, values),
-       {{"labels", {5}, weights::ElementType::u8}, [&] { return std::vector<std::byte>(labels); }},
-       weights::float_tensor("empty", {0, 4}, {})});
+  weights::write_safetensors(path, {{"classes", "[\"a\", \"é\"]"}},
+                             {weights::float_tensor("w", {2, 3}, values),
+                              {{"labels", {5}, weights::ElementType::u8},
+                               [&](const weights::ByteSink& sink) {
+                                 for (const std::byte& label : labels) sink({&label, 1});
+                               }},
+                              weights::float_tensor("empty", {0, 4}, {})});
   const auto file = WeightFile::open(path);
   CHECK(file.metadata().at("classes") == "[\"a\", \"é\"]");
   REQUIRE(file.tensors().size() == 3);
@@ -51,8 +53,11 @@ TEST_CASE("a failure leaves what was there") {
   const auto path = folder.path() / "out.safetensors";
   const std::vector<float> values = {1};
   weights::write_safetensors(path, {}, {weights::float_tensor("old", {1}, values)});
-  const TensorToWrite failing = {{"new", {1}}, []() -> std::vector<std::byte> { throw std::runtime_error("no"); }};
+  const TensorToWrite failing = {{"new", {1}}, [](const weights::ByteSink&) { throw std::runtime_error("no"); }};
   CHECK_THROWS_AS(weights::write_safetensors(path, {}, {failing}), std::runtime_error);
+  const TensorToWrite short_of_one = {{"new", {2}},
+                                      [&](const weights::ByteSink& sink) { sink(std::as_bytes(std::span(values))); }};
+  CHECK_THROWS_AS(weights::write_safetensors(path, {}, {short_of_one}), Error);
   CHECK(WeightFile::open(path).find("old") == 0);
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
   const auto missing = folder.path() / "missing" / "out.safetensors";

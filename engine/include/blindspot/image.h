@@ -66,12 +66,12 @@ void write_png(const std::filesystem::path& path, const Picture& picture);
 std::vector<std::uint8_t> encode_png(const Picture& picture);
 
 // Composition of result pictures.
-struct CaptionedImage {
-  Image image;
+struct CaptionedPicture {
+  Picture picture;
   std::string caption;  ///< printable ASCII; lines split by \n
 };
 /// Rows of equally sized pictures with captions beneath each, on white; small pictures are magnified by a whole factor
 /// so that the captions fit.
-Picture compose_grid(const std::vector<std::vector<CaptionedImage>>& rows);
+Picture compose_grid(const std::vector<std::vector<CaptionedPicture>>& rows);
 
 }  // namespace blindspot

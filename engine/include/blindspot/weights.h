@@ -54,8 +54,10 @@ struct FloatTensor {
   std::vector<std::int64_t> shape;
   std::vector<float> values;
 };
-std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::path& path);
-/// Writes float32 tensors, whole or not at all; pages are taken from `tensors` one by one.
+/// `names`: which of them; empty: all.
+std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::path& path,
+                                                      const std::vector<std::string>& names = {});
+/// Writes float32 tensors, whole or not at all.
 struct NamedFloatTensor {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -63,5 +65,15 @@ struct NamedFloatTensor {
 };
 void write_float_tensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
                          const std::vector<NamedFloatTensor>& tensors);
+/// The same for tensors that need not be in memory as a whole: `read` gives one row after the other, which together are
+/// the tensor.
+struct FloatTensorRows {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::size_t rows = 0;
+  std::function<std::vector<float>(std::size_t row)> read;
+};
+void write_float_rows(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+                      const std::vector<FloatTensorRows>& tensors);
 
 }  // namespace blindspot
