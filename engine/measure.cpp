@@ -7,8 +7,8 @@
 
 namespace blindspot {
 
-double measure_gemm_gflops(Precision precision, int threads) {
-  return cpu::measure_gemm_gflops(precision, threads);
+double measure_gemm_gflops(Precision precision, int threads, const Cancelled& cancelled) {
+  return cpu::measure_gemm_gflops(precision, threads, cancelled);
 }
 
 std::uint64_t peak_resident_bytes() {

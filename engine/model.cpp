@@ -79,11 +79,13 @@ class Forgetting {
 
 /// Calls `use(logits, first, count)` for each slice of `images`.
 template <typename Use>
-void forward_slices(PreparedNetwork& prepared, const std::vector<const Image*>& images, const Use& use) {
+void forward_slices(PreparedNetwork& prepared, const std::vector<const Image*>& images, const Cancelled& cancelled,
+                    const Use& use) {
   Network& network = *prepared.network;
   Device& device = *prepared.device;
   const auto slice = static_cast<std::size_t>(network.batch());
   for (std::size_t first = 0; first < images.size(); first += slice) {
+    stop_if(cancelled);
     Array input = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
     device.upload(std::span<const float>(pack_slice(images, first, slice, network)), input);
     const Forgetting at_the_end(network);
@@ -104,9 +106,10 @@ std::vector<std::vector<float>> rows_of(Device& device, const Array& logits, std
   return rows;
 }
 
-std::vector<std::vector<float>> logits_of(PreparedNetwork& prepared, const std::vector<const Image*>& images) {
+std::vector<std::vector<float>> logits_of(PreparedNetwork& prepared, const std::vector<const Image*>& images,
+                                          const Cancelled& cancelled) {
   std::vector<std::vector<float>> all;
-  forward_slices(prepared, images, [&](const Array& logits, std::size_t, std::size_t count) {
+  forward_slices(prepared, images, cancelled, [&](const Array& logits, std::size_t, std::size_t count) {
     for (std::vector<float>& row : rows_of(*prepared.device, logits, count)) all.push_back(std::move(row));
   });
   return all;
@@ -123,6 +126,7 @@ struct Model::Implementation {
   std::size_t arena_bytes = 0;
   std::int64_t prepared_slots = 0;  // for which the arena was taken
   double milliseconds_to_open = 0;
+  Cancelled cancelled;
 
   /// No more than `pairs` need, in whole slices: the shapes that run are the slices', so this changes no bits.
   std::int64_t slots_for(std::size_t pairs) const {
@@ -151,8 +155,16 @@ Model Model::open(const std::string& model, const ModelOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   if (options.batch < 0) throw Error(ErrorKind::usage, fmt::format("--batch {}: it must be 0 or more", options.batch));
   const DeviceChoice choice = choose_device(options.device, options.precision, options.threads);
-  auto implementation = std::make_unique<Implementation>(Implementation{
-      open_model_source(model, options), choice, options.batch == 0 ? default_batch : options.batch, {}, {}, 0, 0, 0});
+  auto implementation =
+      std::make_unique<Implementation>(Implementation{open_model_source(model, options),
+                                                      choice,
+                                                      options.batch == 0 ? default_batch : options.batch,
+                                                      {},
+                                                      {},
+                                                      0,
+                                                      0,
+                                                      0,
+                                                      options.cancelled});
   implementation->source.information.weights_sha256 = implementation->source.state.sha256();
   implementation->prepared = prepare_network(implementation->source, choice, implementation->batch);
   implementation->milliseconds_to_open =
@@ -192,7 +204,7 @@ double Model::operations_per_image() const {
 }
 
 std::vector<std::vector<float>> Model::logits(const std::vector<const Image*>& images) {
-  return logits_of(implementation_->prepared, images);
+  return logits_of(implementation_->prepared, images, implementation_->cancelled);
 }
 
 std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& images,
@@ -205,33 +217,34 @@ std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& i
   const auto slice = static_cast<std::size_t>(network.batch());
   const auto values_per_image = static_cast<std::size_t>(3 * network.height() * network.width());
   std::vector<Gradient> gradients;
-  forward_slices(prepared, images, [&](const Array& logits, std::size_t first, std::size_t count) {
-    std::vector<std::int32_t> slice_classes(slice, classes[0]);
-    std::copy_n(classes.begin() + static_cast<std::ptrdiff_t>(first), count, slice_classes.begin());
-    Array class_array = device.array(Type::int32, {network.batch()});
-    device.upload(std::span<const std::int32_t>(slice_classes), class_array);
-    Array seed = device.array(Type::float32, logits.shape());
-    Array inverse_scale = device.array(Type::float32, {network.batch()});
-    device.cross_entropy_seed(logits, class_array, seed, inverse_scale);
-    Array dimages = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
-    network.input_gradient(seed, dimages);
-    std::vector<float> values(slice * values_per_image);
-    std::vector<float> scales(slice);
-    device.download(dimages, values);
-    device.download(inverse_scale, scales);
-    std::vector<std::vector<float>> rows = rows_of(device, logits, count);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto from = values.begin() + static_cast<std::ptrdiff_t>(i * values_per_image);
-      Gradient result;
-      result.gradient = {static_cast<int>(network.height()),
-                         static_cast<int>(network.width()),
-                         {from, from + static_cast<std::ptrdiff_t>(values_per_image)}};
-      for (float& value : result.gradient.values) value *= scales[i];
-      result.cross_entropy = cross_entropy(rows[i], slice_classes[i]);
-      result.logits = std::move(rows[i]);
-      gradients.push_back(std::move(result));
-    }
-  });
+  forward_slices(prepared, images, implementation_->cancelled,
+                 [&](const Array& logits, std::size_t first, std::size_t count) {
+                   std::vector<std::int32_t> slice_classes(slice, classes[0]);
+                   std::copy_n(classes.begin() + static_cast<std::ptrdiff_t>(first), count, slice_classes.begin());
+                   Array class_array = device.array(Type::int32, {network.batch()});
+                   device.upload(std::span<const std::int32_t>(slice_classes), class_array);
+                   Array seed = device.array(Type::float32, logits.shape());
+                   Array inverse_scale = device.array(Type::float32, {network.batch()});
+                   device.cross_entropy_seed(logits, class_array, seed, inverse_scale);
+                   Array dimages = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
+                   network.input_gradient(seed, dimages);
+                   std::vector<float> values(slice * values_per_image);
+                   std::vector<float> scales(slice);
+                   device.download(dimages, values);
+                   device.download(inverse_scale, scales);
+                   std::vector<std::vector<float>> rows = rows_of(device, logits, count);
+                   for (std::size_t i = 0; i < count; ++i) {
+                     const auto from = values.begin() + static_cast<std::ptrdiff_t>(i * values_per_image);
+                     Gradient result;
+                     result.gradient = {static_cast<int>(network.height()),
+                                        static_cast<int>(network.width()),
+                                        {from, from + static_cast<std::ptrdiff_t>(values_per_image)}};
+                     for (float& value : result.gradient.values) value *= scales[i];
+                     result.cross_entropy = cross_entropy(rows[i], slice_classes[i]);
+                     result.logits = std::move(rows[i]);
+                     gradients.push_back(std::move(result));
+                   }
+                 });
   return gradients;
 }
 
@@ -265,7 +278,7 @@ bool Model::walk(const std::vector<WalkPair>& pairs, const WalkParameters& param
   if (precision() != Precision::fp32) {
     reverify = [this](std::span<const Image* const> images, std::span<const std::array<std::int32_t, 2>> classes) {
       const std::vector<std::vector<float>> logits =
-          logits_of(implementation_->fp32_network(), {images.begin(), images.end()});
+          logits_of(implementation_->fp32_network(), {images.begin(), images.end()}, implementation_->cancelled);
       std::vector<std::array<float, 2>> probabilities;
       for (std::size_t i = 0; i < logits.size(); ++i) {
         const std::vector<double> p = softmax(logits[i]);
@@ -275,15 +288,24 @@ bool Model::walk(const std::vector<WalkPair>& pairs, const WalkParameters& param
       return probabilities;
     };
   }
-  return levelset::traverse(*prepared.network, *prepared.device, implementation_->slots_for(pairs.size()), pairs,
-                            parameters, options, reverify);
+  WalkOptions stoppable = options;
+  stoppable.cancelled = [&options, this] {
+    return (options.cancelled && options.cancelled()) || (implementation_->cancelled && implementation_->cancelled());
+  };
+  try {
+    return levelset::traverse(*prepared.network, *prepared.device, implementation_->slots_for(pairs.size()), pairs,
+                              parameters, stoppable, reverify);
+  } catch (const Stopped&) {
+    return false;  // while recomputing in fp32
+  }
 }
 
 std::vector<float> Model::probabilities_fp32(const std::vector<const Image*>& images,
                                              const std::vector<std::int32_t>& classes) {
   if (images.size() != classes.size()) throw Error(ErrorKind::usage, "as many classes as images are needed");
   check_classes(classes, information().class_count);
-  const std::vector<std::vector<float>> logits = logits_of(implementation_->fp32_network(), images);
+  const std::vector<std::vector<float>> logits =
+      logits_of(implementation_->fp32_network(), images, implementation_->cancelled);
   std::vector<float> probabilities;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     probabilities.push_back(static_cast<float>(softmax(logits[i])[static_cast<std::size_t>(classes[i])]));

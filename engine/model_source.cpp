@@ -142,17 +142,19 @@ ModelSource open_rule(const std::string& name, const ModelOptions& options) {
   const std::uint64_t seed = options.rule_seed;
   weights::StateDict state = weights::StateDict::from_rule(
       fmt::format("rule:{} seed {}", name, seed), declare(architecture),
-      [gains, seed](const weights::TensorDeclaration& tensor) { return weights::rule_tensor(tensor, seed, gains); });
+      [gains, seed](const weights::TensorDeclaration& tensor) { return weights::rule_tensor(tensor, seed, gains); },
+      options.cancelled);
   ModelOptions named = options;
   named.architecture = name;
   return assemble(std::move(state), named, {}, std::nullopt, "");
 }
 
 ModelSource open_file(const fs::path& path, const ModelOptions& options, const std::optional<fs::path>& folder = {}) {
-  auto file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(path));
+  auto file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(path, options.cancelled));
   const FolderConfiguration configuration = folder ? read_folder_configuration(*folder) : FolderConfiguration{};
-  std::string sha256 = file->sha256();
-  return assemble(weights::StateDict::from_file(std::move(file)), options, configuration, folder, std::move(sha256));
+  std::string sha256 = file->sha256(options.cancelled);
+  return assemble(weights::StateDict::from_file(std::move(file), options.cancelled), options, configuration, folder,
+                  std::move(sha256));
 }
 
 /// A folder as Hugging Face lays it out.
@@ -181,8 +183,9 @@ std::optional<ModelSource> open_known(const std::string& name, const ModelOption
 }  // namespace
 
 ModelSource model_source_of(std::shared_ptr<const weights::WeightFile> file, const ModelOptions& options) {
-  std::string sha256 = file->sha256();
-  return assemble(weights::StateDict::from_file(std::move(file)), options, {}, std::nullopt, std::move(sha256));
+  std::string sha256 = file->sha256(options.cancelled);
+  return assemble(weights::StateDict::from_file(std::move(file), options.cancelled), options, {}, std::nullopt,
+                  std::move(sha256));
 }
 
 ModelSource open_model_source(const std::string& model, const ModelOptions& options) {

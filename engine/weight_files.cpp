@@ -43,15 +43,20 @@ std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const std
 }
 
 /// Every tensor of a file under its own name, float32.
-void convert_as_is(const weights::WeightFile& file, const std::filesystem::path& output) {
+void convert_as_is(const std::filesystem::path& input, const std::filesystem::path& output,
+                   const Cancelled& cancelled) {
+  const weights::WeightFile file = weights::WeightFile::open(input, cancelled);
   std::vector<TensorToWrite> tensors;
   for (std::size_t i = 0; i < file.tensors().size(); ++i) {
     const TensorInformation& tensor = file.tensors()[i];
-    tensors.push_back(float32_of(tensor.name, tensor.shape, [&file, i] { return file.read(i); }));
+    tensors.push_back(float32_of(tensor.name, tensor.shape, [&file, &cancelled, i] {
+      stop_if(cancelled);
+      return file.read(i);
+    }));
   }
   std::map<std::string, std::string> metadata = file.metadata();
   metadata["source"] = std::filesystem::path(file.name()).filename().string();
-  metadata["source_sha256"] = file.sha256();
+  metadata["source_sha256"] = file.sha256(cancelled);
   weights::write_safetensors(output, metadata, tensors);
 }
 
@@ -71,9 +76,9 @@ std::map<std::string, std::string> network_metadata(const ModelSource& source) {
 
 /// AlexNet's features and the five 1×1 weights in one file.
 void convert_lpips(const std::filesystem::path& alexnet, const std::filesystem::path& heads,
-                   const std::filesystem::path& output) {
-  const auto alexnet_file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(alexnet));
-  const weights::StateDict features = weights::StateDict::from_file(alexnet_file);
+                   const std::filesystem::path& output, const Cancelled& cancelled) {
+  const auto alexnet_file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(alexnet, cancelled));
+  const weights::StateDict features = weights::StateDict::from_file(alexnet_file, cancelled);
   const weights::WeightFile head_file = weights::WeightFile::open(heads);
   std::vector<TensorToWrite> tensors = tensors_of(features, "features.");
   if (tensors.size() != 10) {
@@ -95,14 +100,13 @@ void convert_lpips(const std::filesystem::path& alexnet, const std::filesystem::
   weights::write_safetensors(output,
                              {{"architecture", "lpips-alexnet"},
                               {"source", alexnet.filename().string()},
-                              {"source_sha256", alexnet_file->sha256()},
+                              {"source_sha256", alexnet_file->sha256(cancelled)},
                               {"heads_sha256", head_file.sha256()}},
                              tensors);
 }
 
-std::string architecture_or_empty(const std::filesystem::path& path) {
+std::string architecture_or_empty(std::shared_ptr<const weights::WeightFile> file) {
   try {
-    auto file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(path));
     const std::optional<Architecture> architecture = recognise(weights::StateDict::from_file(std::move(file)));
     return architecture ? architecture->name : "";
   } catch (const Error&) {
@@ -113,16 +117,16 @@ std::string architecture_or_empty(const std::filesystem::path& path) {
 
 }  // namespace
 
-WeightSummary inspect_weights(const std::filesystem::path& path) {
-  const weights::WeightFile file = weights::WeightFile::open(path);
+WeightSummary inspect_weights(const std::filesystem::path& path, const Cancelled& cancelled) {
+  const auto file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(path, cancelled));
   WeightSummary summary;
-  summary.format = file.format();
-  summary.sha256 = file.sha256();
-  summary.metadata = file.metadata();
-  for (const TensorInformation& tensor : file.tensors()) {
+  summary.format = file->format();
+  summary.sha256 = file->sha256(cancelled);
+  summary.metadata = file->metadata();
+  for (const TensorInformation& tensor : file->tensors()) {
     summary.tensors.push_back({tensor.name, weights::to_string(tensor.type), tensor.shape});
   }
-  summary.architecture = architecture_or_empty(path);
+  summary.architecture = architecture_or_empty(file);
   return summary;
 }
 
@@ -130,16 +134,17 @@ void convert_weights(const std::filesystem::path& input, const std::filesystem::
                      const ConvertOptions& options) {
   refuse_existing(output, options.overwrite);
   if (!options.lpips_heads.empty()) {
-    convert_lpips(input, options.lpips_heads, output);
+    convert_lpips(input, options.lpips_heads, output, options.cancelled);
     return;
   }
   if (options.as_is) {
-    convert_as_is(weights::WeightFile::open(input), output);
+    convert_as_is(input, output, options.cancelled);
     return;
   }
   ModelOptions model_options;
   model_options.architecture = options.architecture;
   model_options.heads = options.heads;
+  model_options.cancelled = options.cancelled;
   model_options.preprocessing = options.preprocessing;
   const ModelSource source = open_model_source(input.string(), model_options);
   source.state.check(source.architecture.name, declare(source.architecture));
@@ -150,10 +155,11 @@ void convert_weights(const std::filesystem::path& input, const std::filesystem::
 }
 
 void write_random_weights(const std::string& architecture, std::uint64_t seed, const std::filesystem::path& output,
-                          bool overwrite) {
+                          bool overwrite, const Cancelled& cancelled) {
   refuse_existing(output, overwrite);
   ModelOptions options;
   options.rule_seed = seed;
+  options.cancelled = cancelled;
   const ModelSource source = open_model_source("rule:" + architecture, options);
   std::map<std::string, std::string> metadata = network_metadata(source);
   metadata["source"] = fmt::format("made from the weight rule, seed {}", seed);

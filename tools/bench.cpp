@@ -110,21 +110,21 @@ Timing time_walk(Model& model, std::int64_t batch, std::int64_t iterations) {
   options.keep_record_images = false;
   options.progress = [&clock](const WalkProgress& progress) { clock.saw(progress.iterations_done); };
   options.finished = [](std::size_t, WalkResult&&) {};
-  options.cancelled = [] { return false; };
-  model.walk(pairs, parameters, options);
+  if (!model.walk(pairs, parameters, options)) throw Stopped();
   return clock.timing();
 }
 
 }  // namespace
 
-int run_bench(const Arguments& arguments) {
+int run_bench(const Arguments& arguments, const StopSignals& stop) {
   BenchOptions options;
   if (!parse(arguments, options)) return 0;
+  options.network.cancelled = stop.cancelled();
   Model model = Model::open("rule:" + options.architecture, options.network);
   const Timing timing = time_walk(model, options.network.batch, options.iterations);
   // Before the matrices of the comparison below take memory of their own.
   const double peak_mib = static_cast<double>(peak_resident_bytes()) / (1024.0 * 1024.0);
-  const double gemm_gflops = measure_gemm_gflops(model.precision(), options.network.threads);
+  const double gemm_gflops = measure_gemm_gflops(model.precision(), options.network.threads, stop.cancelled());
   const double gflops = model.operations_per_image() / timing.ms_per_image_iteration * 1e-6;
   if (!options.printing.json) {
     print(fmt::format(

@@ -87,12 +87,13 @@ std::string image_line(const NamedImage& image, const std::vector<float>& logits
 
 }  // namespace
 
-int run_classify(const Arguments& arguments) {
+int run_classify(const Arguments& arguments, const StopSignals& stop) {
   ClassifyOptions options;
   if (!parse(arguments, options)) return 0;
+  options.network.cancelled = stop.cancelled();
   Model model = Model::open(options.model, options.network);
   const ClassNames names(options.class_names, model.information());
-  const std::vector<NamedImage> images = load_all(options.images, model.information().preprocessing);
+  const std::vector<NamedImage> images = load_all(options.images, model.information().preprocessing, stop.cancelled());
   say_what_is_assumed(model, options.printing.quiet);
   const std::vector<std::vector<float>> logits = model.logits(pointers_to(images));
   if (!options.printing.json) {

@@ -63,11 +63,12 @@ std::string class_folder(std::size_t label) {
   return fmt::format("{}-{}", label, drawn_class_names()[label]);
 }
 
-int write_pictures(const DemoOptions& options) {
+int write_pictures(const DemoOptions& options, const StopSignals& stop) {
   OutputFolder folder(options.images, false, false);
   const std::size_t classes = drawn_class_names().size();
   const auto count = static_cast<std::uint64_t>(options.count.value_or(100));
   for (std::uint64_t i = 0; i < count; ++i) {
+    stop_if(stop.cancelled());
     const std::size_t label = i % classes;
     const std::filesystem::path path = folder.path() / class_folder(label);
     std::filesystem::create_directories(path);
@@ -152,12 +153,12 @@ std::string story(const WalkPlan& plan, const std::vector<WalkedPair>& walked, c
 
 }  // namespace
 
-int run_demo(const Arguments& arguments) {
+int run_demo(const Arguments& arguments, const StopSignals& stop) {
   DemoOptions options;
   if (!parse(arguments, options)) return 0;
   if (!options.images.empty()) {
     refuse_what_walks(options);
-    return write_pictures(options);
+    return write_pictures(options, stop);
   }
   if (options.count) throw Error(ErrorKind::usage, "--count: is of use with --images only");
   WalkRequest& request = options.request;
@@ -166,7 +167,7 @@ int run_demo(const Arguments& arguments) {
   if (request.model.empty()) request.model = "demo-resnet";
   if (request.output.path.empty()) request.output.path = "blindspot-demo";
 
-  OpenedWalk walk(request);
+  OpenedWalk walk(request, stop);
   walk.plan.sources = choose_pictures(walk.model, options.seed);
   walk.plan.targets = walk.plan.sources;
   walk.plan.pairs = every_ordered_pair(walk.plan.sources.size());

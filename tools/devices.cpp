@@ -32,7 +32,7 @@ std::string device_line(const DeviceInformation& device) {
 
 }  // namespace
 
-int run_devices(const Arguments& arguments) {
+int run_devices(const Arguments& arguments, const StopSignals& /*stop*/) {
   PrintingOptions printing;
   CommandLine line("devices", "What there is to run on, and what cannot be used and why.", "blindspot devices --json");
   add_printing_options(line, printing);

@@ -83,14 +83,15 @@ Json gradient_json(const NamedImage& image, const Model::Gradient& gradient, std
 
 }  // namespace
 
-int run_gradient(const Arguments& arguments) {
+int run_gradient(const Arguments& arguments, const StopSignals& stop) {
   GradientOptions options;
   if (!parse(arguments, options)) return 0;
   check_output_file(options.output.path, options.output.overwrite);
+  options.network.cancelled = stop.cancelled();
   Model model = Model::open(options.model, options.network);
   const ModelInformation& information = model.information();
   check_class(options, information.class_count);
-  const std::vector<NamedImage> images = load_images(options.image, information.preprocessing);
+  const std::vector<NamedImage> images = load_images(options.image, information.preprocessing, stop.cancelled());
   say_what_is_assumed(model, options.printing.quiet);
   const auto class_index = static_cast<std::int32_t>(options.class_index);
   const std::vector<Model::Gradient> gradients =

@@ -21,13 +21,13 @@ bool parse(const Arguments& arguments, WalkRequest& request, std::vector<std::st
 
 }  // namespace
 
-int run_grid(const Arguments& arguments) {
+int run_grid(const Arguments& arguments, const StopSignals& stop) {
   WalkRequest request;
   request.grid = true;
   std::vector<std::string> files;
   if (!parse(arguments, request, files)) return 0;
-  OpenedWalk walk(request);
-  std::vector<NamedImage> images = load_all(files, walk.model.information().preprocessing);
+  OpenedWalk walk(request, stop);
+  std::vector<NamedImage> images = load_all(files, walk.model.information().preprocessing, stop.cancelled());
   if (images.size() < 2) throw Error(ErrorKind::usage, "IMG: a grid needs two images or more");
   walk.plan.sources = classify_all(walk.model, std::move(images));
   walk.plan.targets = walk.plan.sources;

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "blindspot/model.h"
+#include "blindspot/stopping.h"
 #include "tools/commands.h"
 #include "tools/near_miss.h"
 
@@ -18,7 +19,7 @@ namespace {
 struct Command {
   const char* name;
   const char* summary;
-  int (*run)(const Arguments&);
+  int (*run)(const Arguments&, const StopSignals&);
 };
 
 constexpr std::array<Command, 9> commands{{
@@ -60,7 +61,7 @@ std::string list_of(const std::vector<std::string>& names) {
   return list;
 }
 
-int dispatch(const Arguments& arguments) {
+int dispatch(const Arguments& arguments, const StopSignals& stop) {
   if (arguments.empty()) {
     throw Error(ErrorKind::usage, fmt::format("usage: blindspot COMMAND [OPTION...], with one of {}; --help says more",
                                               list_of(command_names())));
@@ -75,7 +76,7 @@ int dispatch(const Arguments& arguments) {
     return 0;
   }
   for (const Command& command : commands) {
-    if (first == command.name) return command.run({arguments.begin() + 1, arguments.end()});
+    if (first == command.name) return command.run({arguments.begin() + 1, arguments.end()}, stop);
   }
   const char* what = first.starts_with("-") ? "option before the command" : "command";
   throw Error(ErrorKind::usage,
@@ -101,10 +102,15 @@ int report(const std::string& message, int exit_code) {
 }
 
 int run(const Arguments& arguments) {
+  const StopSignals stop;
   try {
-    const int exit_code = dispatch(arguments);
+    const int exit_code = dispatch(arguments, stop);
     std::cout.flush();
-    return std::cout ? exit_code : report("stdout: cannot be written", 3);
+    if (!std::cout) return report("stdout: cannot be written", 3);
+    // A signal that came too late to save any work still ends what comes after this program in a script.
+    return stop.requested() ? stop.exit_code() : exit_code;
+  } catch (const Stopped&) {
+    return report("stopped; files written so far are whole", stop.exit_code());
   } catch (const Error& error) {
     return report(error.what(), static_cast<int>(error.kind()));
   } catch (const std::bad_alloc&) {

@@ -8,10 +8,11 @@
 
 namespace blindspot::tools {
 
-std::vector<NamedImage> load_all(const std::vector<std::string>& paths, const Preprocessing& preprocessing) {
+std::vector<NamedImage> load_all(const std::vector<std::string>& paths, const Preprocessing& preprocessing,
+                                 const Cancelled& cancelled) {
   std::vector<NamedImage> all;
   for (const std::string& path : paths) {
-    for (NamedImage& image : load_images(path, preprocessing)) all.push_back(std::move(image));
+    for (NamedImage& image : load_images(path, preprocessing, cancelled)) all.push_back(std::move(image));
   }
   return all;
 }

@@ -15,8 +15,9 @@ struct Participant {
   float probability = 0;       ///< of that class, fp32
 };
 
-/// All images of these files. Throws Error(input) naming the file.
-std::vector<NamedImage> load_all(const std::vector<std::string>& paths, const Preprocessing& preprocessing);
+/// All images of these files. Throws Error(input) naming the file, and Stopped.
+std::vector<NamedImage> load_all(const std::vector<std::string>& paths, const Preprocessing& preprocessing,
+                                 const Cancelled& cancelled);
 /// Classifies them.
 std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> images);
 

@@ -139,7 +139,8 @@ RecordedPair pair_of(const Node& node) {
 
 /// [pairs, 3, side, side] as images. A final image whose probability is recorded as none may hold NaN.
 std::vector<Image> images_of(const std::string& file, const std::string& name,
-                             const std::vector<RecordedPair>& recorded, int side) {
+                             const std::vector<RecordedPair>& recorded, int side, const Cancelled& cancelled) {
+  stop_if(cancelled);
   const std::size_t pairs = recorded.size();
   const std::map<std::string, FloatTensor> tensors = read_float_tensors(file, {name});
   const auto found = tensors.find(name);
@@ -152,6 +153,7 @@ std::vector<Image> images_of(const std::string& file, const std::string& name,
       static_cast<std::size_t>(3) * static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
   std::vector<Image> images;
   for (std::size_t i = 0; i < pairs; ++i) {
+    stop_if(cancelled);
     const auto start = found->second.values.begin() + static_cast<std::ptrdiff_t>(i * count);
     images.push_back({side, side, {start, start + static_cast<std::ptrdiff_t>(count)}});
     for (const float value : images.back().values) {
@@ -165,7 +167,7 @@ std::vector<Image> images_of(const std::string& file, const std::string& name,
 
 }  // namespace
 
-RecordedResult read_result(const std::string& folder) {
+RecordedResult read_result(const std::string& folder, const Cancelled& cancelled) {
   const std::filesystem::path path = std::filesystem::path(folder) / "result.json";
   const Json document = parse_file(path);
   const Node root(document, path.string(), "");
@@ -179,6 +181,7 @@ RecordedResult read_result(const std::string& folder) {
   result.architecture = model.at("architecture").text();
   result.weights_sha256 = model.at("weights_sha256").text();
   result.preprocessing = preprocessing_of(model.at("preprocessing"));
+  result.interrupted = document.contains("interrupted");
   const Node delta = root.at("parameters").at("delta");
   result.delta = delta.number();
   if (result.delta < 0 || result.delta > 1) delta.refuse("is not from 0 to 1");
@@ -186,9 +189,9 @@ RecordedResult read_result(const std::string& folder) {
 
   const std::string images = (std::filesystem::path(folder) / "images.safetensors").string();
   const int side = *result.preprocessing.input_size;
-  result.sources = images_of(images, "source", result.pairs, side);
-  result.targets = images_of(images, "target", result.pairs, side);
-  result.finals = images_of(images, "final", result.pairs, side);
+  result.sources = images_of(images, "source", result.pairs, side, cancelled);
+  result.targets = images_of(images, "target", result.pairs, side, cancelled);
+  result.finals = images_of(images, "final", result.pairs, side, cancelled);
   return result;
 }
 

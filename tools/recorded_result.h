@@ -25,12 +25,14 @@ struct RecordedResult {
   std::string model_name, architecture, weights_sha256;
   PreprocessingOptions preprocessing;
   double delta = 0;
+  bool interrupted = false;  ///< by a signal: probability_8bit may be missing (NaN)
   std::vector<RecordedPair> pairs;
   std::vector<Image> sources, targets, finals;  ///< one a pair
 };
 
-/// Reads DIR/result.json and DIR/images.safetensors. Throws Error(input) naming the file and the key or tensor.
-RecordedResult read_result(const std::string& folder);
+/// Reads DIR/result.json and DIR/images.safetensors. Throws Error(input) naming the file and the key or tensor, and
+/// Stopped.
+RecordedResult read_result(const std::string& folder, const Cancelled& cancelled);
 
 /// Classes and image sizes against the network. Throws Error(input).
 void check_fits(const RecordedResult& result, const std::string& folder, const ModelInformation& information);

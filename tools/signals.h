@@ -1,8 +1,10 @@
-// SIGINT and SIGTERM as a question that the work asks between two steps, instead of an end in mid-air. Uses the
-// standard library and POSIX signals.
+// SIGINT and SIGTERM as a question that the work asks between two steps, instead of an end in mid-air. Uses
+// stopping.h of the public interface and POSIX signals.
 #pragma once
 
 #include <csignal>
+
+#include "blindspot/stopping.h"
 
 namespace blindspot::tools {
 
@@ -15,6 +17,10 @@ class StopSignals {
   ~StopSignals();
 
   bool requested() const;
+  /// The same as a function to hand on; valid as long as this lives.
+  Cancelled cancelled() const {
+    return [this] { return requested(); };
+  }
   /// 128 + the signal's number: what a shell expects of a program that a signal has ended.
   int exit_code() const;
 

@@ -55,14 +55,14 @@ void pair_up(WalkPlan& plan, const std::optional<std::int64_t>& source_class, co
 
 }  // namespace
 
-int run_traverse(const Arguments& arguments) {
+int run_traverse(const Arguments& arguments, const StopSignals& stop) {
   TraverseOptions options;
   if (!parse(arguments, options)) return 0;
-  OpenedWalk walk(options.request);
+  OpenedWalk walk(options.request, stop);
   check_source_class(options, walk.model.information().class_count);
   const Preprocessing& preprocessing = walk.model.information().preprocessing;
-  std::vector<NamedImage> sources = load_all(options.sources, preprocessing);
-  std::vector<NamedImage> targets = load_all(options.targets, preprocessing);
+  std::vector<NamedImage> sources = load_all(options.sources, preprocessing, stop.cancelled());
+  std::vector<NamedImage> targets = load_all(options.targets, preprocessing, stop.cancelled());
   walk.plan.sources = classify_all(walk.model, std::move(sources));
   walk.plan.targets = classify_all(walk.model, std::move(targets));
   pair_up(walk.plan, options.source_class, walk.names);

@@ -18,6 +18,11 @@ void say(const WalkRequest& request, const std::string& text) {
   if (!request.printing.quiet) std::cerr << text << '\n';
 }
 
+ModelOptions stoppable(ModelOptions options, const StopSignals& stop) {
+  options.cancelled = stop.cancelled();
+  return options;
+}
+
 WalkPlan plan_of(const WalkChoice& choice) {
   WalkPlan plan;
   plan.parameters = choice.resolve();
@@ -56,10 +61,11 @@ void add_walk_request(CommandLine& line, WalkRequest& request, const std::string
   add_printing_options(line, request.printing);
 }
 
-OpenedWalk::OpenedWalk(const WalkRequest& request)
-    : plan(plan_of(request.walk)),
+OpenedWalk::OpenedWalk(const WalkRequest& request, const StopSignals& signals)
+    : stop(signals),
+      plan(plan_of(request.walk)),
       folder(request.output.path, request.output.overwrite),
-      model(Model::open(request.model, request.network)),
+      model(Model::open(request.model, stoppable(request.network, signals))),
       names(request.class_names, model.information()) {
   load_noise(plan, model.information().preprocessing.input_size);
 }
@@ -69,11 +75,12 @@ WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
   WalkOutcome outcome;
   const int side = walk.model.information().preprocessing.input_size;
   ImageStore store(walk.folder.path(), side);
-  outcome.walked = walk_all(walk.model, plan, store, walk.stop, request.printing.quiet,
-                            [&walk](const PairNumbers& numbers, const WalkResult& result) {
-                              write_pair_pictures(walk.folder.path(), walk.plan, walk.names, numbers, result);
-                            });
-  outcome.interrupted = outcome.walked.size() < plan.pairs.size();
+  WalkedPairs walked = walk_all(walk.model, plan, store, request.printing.quiet,
+                                [&walk](const PairNumbers& numbers, const WalkResult& result) {
+                                  write_pair_pictures(walk.folder.path(), walk.plan, walk.names, numbers, result);
+                                });
+  outcome.walked = std::move(walked.pairs);
+  outcome.interrupted = !walked.complete;
   outcome.document = result_document(walk.model, plan, outcome.walked, outcome.interrupted);
   if (outcome.interrupted) outcome.exit_code = walk.stop.exit_code();
   if (!outcome.interrupted && !plan.dropped.empty()) outcome.exit_code = left_something_out;

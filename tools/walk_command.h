@@ -8,6 +8,7 @@
 #include "tools/json_output.h"
 #include "tools/options.h"
 #include "tools/output_folder.h"
+#include "tools/signals.h"
 #include "tools/walk_job.h"
 
 namespace blindspot::tools {
@@ -29,9 +30,9 @@ void add_walk_request(CommandLine& line, WalkRequest& request, const std::string
 /// All that a walk needs but its images, which go into `plan`. Opened in the order in which mistakes are cheapest.
 struct OpenedWalk {
   /// Throws Error(usage|input|device) before any work.
-  explicit OpenedWalk(const WalkRequest& request);
+  OpenedWalk(const WalkRequest& request, const StopSignals& signals);
 
-  StopSignals stop;
+  const StopSignals& stop;
   WalkPlan plan;  ///< parameters and noise
   OutputFolder folder;
   Model model;

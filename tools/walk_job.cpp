@@ -77,8 +77,8 @@ WalkedPair set_aside(const PairNumbers& numbers, WalkResult&& result, const Imag
   return pair;
 }
 
-/// The final images after a round trip through 8 bits, as a picture file holds them.
-void measure_8bit(Model& model, const WalkPlan& plan, const ImageStore& store, std::vector<WalkedPair>& walked) {
+/// The final images after a round trip through 8 bits, as a picture file holds them. False if a signal ended it.
+bool measure_8bit(Model& model, const WalkPlan& plan, const ImageStore& store, std::vector<WalkedPair>& walked) {
   constexpr std::size_t at_a_time = 16;
   for (std::size_t first = 0; first < walked.size(); first += at_a_time) {
     const std::span<WalkedPair> some = std::span(walked).subspan(first, std::min(at_a_time, walked.size() - first));
@@ -88,9 +88,14 @@ void measure_8bit(Model& model, const WalkPlan& plan, const ImageStore& store, s
       rounded.push_back({"", to_image(to_picture(store.read(pair.final_image)))});
       classes.push_back(plan.sources[pair.numbers.source].predicted);
     }
-    const std::vector<float> probabilities = model.probabilities_fp32(pointers_to(rounded), classes);
-    for (std::size_t i = 0; i < some.size(); ++i) some[i].probability_8bit = probabilities[i];
+    try {
+      const std::vector<float> probabilities = model.probabilities_fp32(pointers_to(rounded), classes);
+      for (std::size_t i = 0; i < some.size(); ++i) some[i].probability_8bit = probabilities[i];
+    } catch (const Stopped&) {
+      return false;
+    }
   }
+  return true;
 }
 
 }  // namespace
@@ -143,8 +148,7 @@ std::vector<PairNumbers> every_ordered_pair(std::size_t count) {
   return pairs;
 }
 
-std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, ImageStore& store, const StopSignals& stop,
-                                 bool quiet, const PairEnded& pair_ended) {
+WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool quiet, const PairEnded& pair_ended) {
   check_noise(plan);
   const std::vector<WalkPair> pairs = pairs_of(plan);
   say_what_is_assumed(model, quiet);
@@ -166,14 +170,14 @@ std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, ImageStore&
     pair_ended(plan.pairs[number], result);
     ended[number] = set_aside(plan.pairs[number], std::move(result), *pairs[number].target, plan.keep_path, store);
   };
-  options.cancelled = [&stop] { return stop.requested(); };
   if (!pairs.empty()) model.walk(pairs, plan.parameters, options);
 
-  std::vector<WalkedPair> walked;
+  WalkedPairs walked;
   for (std::optional<WalkedPair>& pair : ended) {
-    if (pair) walked.push_back(*std::move(pair));
+    if (pair) walked.pairs.push_back(*std::move(pair));
   }
-  measure_8bit(model, plan, store, walked);
+  // What was walked is worth keeping even where there is no time left to measure it.
+  walked.complete = walked.pairs.size() == pairs.size() && measure_8bit(model, plan, store, walked.pairs);
   return walked;
 }
 

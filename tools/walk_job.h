@@ -1,8 +1,9 @@
 // Walks between images, from a plan to what stands in a result: shared by traverse, grid and demo. Uses the public
-// headers, progress and signals.
+// headers and progress.h.
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,6 @@
 #include "tools/image_store.h"
 #include "tools/participants.h"
 #include "tools/progress.h"
-#include "tools/signals.h"
 
 namespace blindspot::tools {
 
@@ -41,7 +41,7 @@ struct WalkedPair {
   WalkResult result;                       ///< without its images
   std::size_t final_image = 0;             ///< its number in the store
   std::vector<std::size_t> record_images;  ///< with keep_path
-  float probability_8bit = 0;
+  float probability_8bit = std::numeric_limits<float>::quiet_NaN();
   double rmse = 0, linf = 0;  ///< of the final image, to the target
 };
 
@@ -57,9 +57,13 @@ std::vector<PairNumbers> every_ordered_pair(std::size_t count);
 /// Called for each pair when it ends, while the images of its records are there.
 using PairEnded = std::function<void(const PairNumbers& numbers, const WalkResult& result)>;
 
-/// Walks and measures; images go into `store`. Returns the pairs that were finished, in the plan's order: all of them
-/// unless `stop` was requested. Throws Error(input) for a noise file with another number of rows.
-std::vector<WalkedPair> walk_all(Model& model, const WalkPlan& plan, ImageStore& store, const StopSignals& stop,
-                                 bool quiet, const PairEnded& pair_ended);
+/// Pairs that were walked to their end, in the plan's order.
+struct WalkedPairs {
+  std::vector<WalkedPair> pairs;
+  bool complete = false;  ///< false: a signal kept some from being walked, or from being measured in 8 bits (NaN)
+};
+
+/// Walks and measures; images go into `store`. Throws Error(input) for a noise file with another number of rows.
+WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool quiet, const PairEnded& pair_ended);
 
 }  // namespace blindspot::tools

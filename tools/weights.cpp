@@ -44,21 +44,21 @@ std::string summary_text(const WeightSummary& summary) {
   return text;
 }
 
-int inspect(const Arguments& arguments) {
+int inspect(const Arguments& arguments, const StopSignals& stop) {
   std::string file;
   PrintingOptions printing;
   CommandLine line("weights inspect", "What a weight file holds.", "blindspot weights inspect resnet50.pth --json");
   line.argument("FILE", file, "safetensors, .pth, .pt or .th");
   add_printing_options(line, printing);
   if (!line.parse(arguments)) return 0;
-  const WeightSummary summary = inspect_weights(file);
+  const WeightSummary summary = inspect_weights(file, stop.cancelled());
   print(printing.json ? to_text(summary_json(summary)) : summary_text(summary));
   return 0;
 }
 
 /// What convert and random say of the file that they wrote.
-void print_written(const std::string& schema, const std::string& path, bool json) {
-  const WeightSummary summary = inspect_weights(path);
+void print_written(const std::string& schema, const std::string& path, bool json, const StopSignals& stop) {
+  const WeightSummary summary = inspect_weights(path, stop.cancelled());
   if (json) {
     Json result = document(schema);
     result["output"] = path;
@@ -73,7 +73,7 @@ void print_written(const std::string& schema, const std::string& path, bool json
                     summary.tensors.size()));
 }
 
-int convert(const Arguments& arguments) {
+int convert(const Arguments& arguments, const StopSignals& stop) {
   std::string input;
   std::string heads;
   ConvertOptions options;
@@ -96,13 +96,14 @@ int convert(const Arguments& arguments) {
   if (options.as_is && !heads.empty()) throw Error(ErrorKind::usage, "--as-is and --lpips-heads exclude each other");
   options.lpips_heads = heads;
   options.overwrite = output.overwrite;
+  options.cancelled = stop.cancelled();
   check_output_file(output.path, output.overwrite);
   convert_weights(input, output.path, options);
-  print_written("weights-convert", output.path, printing.json);
+  print_written("weights-convert", output.path, printing.json, stop);
   return 0;
 }
 
-int random(const Arguments& arguments) {
+int random(const Arguments& arguments, const StopSignals& stop) {
   std::string architecture;
   std::uint64_t seed = 1;
   OutputOptions output;
@@ -116,8 +117,8 @@ int random(const Arguments& arguments) {
   add_printing_options(line, printing);
   if (!line.parse(arguments)) return 0;
   check_output_file(output.path, output.overwrite);
-  write_random_weights(architecture, seed, output.path, output.overwrite);
-  print_written("weights-random", output.path, printing.json);
+  write_random_weights(architecture, seed, output.path, output.overwrite, stop.cancelled());
+  print_written("weights-random", output.path, printing.json, stop);
   return 0;
 }
 
@@ -131,16 +132,16 @@ void print_weights_help() {
 
 }  // namespace
 
-int run_weights(const Arguments& arguments) {
+int run_weights(const Arguments& arguments, const StopSignals& stop) {
   const std::vector<std::string> names{"inspect", "convert", "random"};
   if (arguments.empty()) {
     throw Error(ErrorKind::usage, "weights needs one of inspect, convert, random (see blindspot weights --help)");
   }
   const std::string& name = arguments.front();
   const Arguments rest(arguments.begin() + 1, arguments.end());
-  if (name == "inspect") return inspect(rest);
-  if (name == "convert") return convert(rest);
-  if (name == "random") return random(rest);
+  if (name == "inspect") return inspect(rest, stop);
+  if (name == "convert") return convert(rest, stop);
+  if (name == "random") return random(rest, stop);
   if (name != "-h" && name != "--help") {
     throw Error(ErrorKind::usage,
                 fmt::format("weights: no command {}{} (see blindspot weights --help)", name, near_miss(name, names)));

@@ -202,7 +202,7 @@ bool looks_like_pickle(std::span<const std::byte> bytes) {
   return first == 0x80 || (first == 'L' && bytes.size() > 1 && static_cast<unsigned char>(bytes[1]) == '1');
 }
 
-ParsedFile read_pytorch_zip(std::string_view file, std::span<const std::byte> bytes) {
+ParsedFile read_pytorch_zip(std::string_view file, std::span<const std::byte> bytes, const Cancelled& cancelled) {
   TorchArchive archive(file, bytes);
   const auto pickle = archive.pickle();
   PickleHeap heap(file);
@@ -214,6 +214,7 @@ ParsedFile read_pytorch_zip(std::string_view file, std::span<const std::byte> by
   parsed.format = "pytorch zip";
   StorageBytes storages;
   for (const FoundTensor& found : find_state_dict(heap, root)) {
+    stop_if(cancelled);
     const PickledStorage& storage = heap.storages()[found.tensor->storage];
     const ZipMember& member = archive.member_of(storage);
     auto known = storages.find(storage.key);
@@ -223,6 +224,7 @@ ParsedFile read_pytorch_zip(std::string_view file, std::span<const std::byte> by
   }
   // Storages of other parts of the file, an optimiser's for one, must be sound too.
   for (const PickledStorage& storage : heap.storages()) {
+    stop_if(cancelled);
     const ZipMember& member = archive.member_of(storage);
     if (storages.emplace(storage.key, std::span<const std::byte>{}).second) archive.check(member);
   }

@@ -82,8 +82,9 @@ std::string names_in_message(const std::vector<std::string>& names) {
 
 }  // namespace
 
-StateDict StateDict::from_file(std::shared_ptr<const WeightFile> file) {
+StateDict StateDict::from_file(std::shared_ptr<const WeightFile> file, Cancelled cancelled) {
   StateDict state;
+  state.cancelled_ = std::move(cancelled);
   state.file_ = std::move(file);
   const WeightFile& contents = *state.file_;
   state.name_ = contents.name();
@@ -105,10 +106,11 @@ StateDict StateDict::from_file(std::shared_ptr<const WeightFile> file) {
 }
 
 StateDict StateDict::from_rule(std::string name, std::vector<TensorDeclaration> declaration,
-                               std::function<std::vector<float>(const TensorDeclaration&)> make) {
+                               std::function<std::vector<float>(const TensorDeclaration&)> make, Cancelled cancelled) {
   std::sort(declaration.begin(), declaration.end(),
             [](const TensorDeclaration& a, const TensorDeclaration& b) { return a.name < b.name; });
   StateDict state;
+  state.cancelled_ = std::move(cancelled);
   state.name_ = std::move(name);
   const auto shared_make =
       std::make_shared<const std::function<std::vector<float>(const TensorDeclaration&)>>(std::move(make));
@@ -166,6 +168,7 @@ void StateDict::check(std::string_view architecture, std::span<const TensorDecla
 }
 
 std::vector<float> StateDict::read(std::string_view tensor) const {
+  stop_if(cancelled_);
   const TensorInformation* const found = find(tensor);
   if (found == nullptr) refuse(printable(name_), fmt::format("has no tensor {}", printable(tensor)));
   std::vector<float> values = readers_[static_cast<std::size_t>(found - tensors_.data())]();

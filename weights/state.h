@@ -22,10 +22,12 @@ struct TensorDeclaration {
 class StateDict {
  public:
   /// Strips `module.`, `model.`, `_orig_mod.` repeatedly and maps names. Throws Error(input) when two names become one.
-  static StateDict from_file(std::shared_ptr<const WeightFile> file);
+  /// Once `cancelled` says so, reading throws Stopped; so do all that read: sha256, folding, building a network.
+  static StateDict from_file(std::shared_ptr<const WeightFile> file, Cancelled cancelled = {});
   /// Tensors made by `make(name, count)` for a declaration: rule-made or generated weights.
   static StateDict from_rule(std::string name, std::vector<TensorDeclaration> declaration,
-                             std::function<std::vector<float>(const TensorDeclaration&)> make);
+                             std::function<std::vector<float>(const TensorDeclaration&)> make,
+                             Cancelled cancelled = {});
 
   const std::string& name() const;  ///< file name or rule, for messages
   /// Canonical names and shapes, sorted by name.
@@ -54,6 +56,7 @@ class StateDict {
   std::map<std::string, std::string> metadata_;
   bool has_hugging_face_names_ = false;
   std::shared_ptr<const WeightFile> file_;
+  Cancelled cancelled_;
 };
 
 /// A convolution with its batch norm folded in: w' = w·γ/√(σ² + ε), b' = β + (b − μ)·γ/√(σ² + ε), in double.

@@ -28,13 +28,15 @@ bool looks_like_text(std::string_view start) {
   });
 }
 
-ParsedFile parse(const std::string& path, const std::string& file, std::span<const std::byte> bytes) {
+ParsedFile parse(const std::string& path, const std::string& file, std::span<const std::byte> bytes,
+                 const Cancelled& cancelled) {
   if (bytes.empty()) refuse(file, "is empty");
   const std::string_view start = as_text(bytes, 64);
   if (start.starts_with("version https://git-lfs")) {
     refuse(file, "is a git-lfs pointer, not the weights; run git lfs pull in its repository");
   }
-  if (start.starts_with("PK\x03\x04") || start.starts_with("PK\x05\x06")) return read_pytorch_zip(file, bytes);
+  if (start.starts_with("PK\x03\x04") || start.starts_with("PK\x05\x06"))
+    return read_pytorch_zip(file, bytes, cancelled);
   const bool has_header = start.size() > 8 && start[8] == '{';
   if (!has_header && looks_like_pickle(bytes)) return read_pytorch_legacy(file, bytes);
   if (has_header || (path.ends_with(".safetensors") && !looks_like_text(start))) return read_safetensors(file, bytes);
@@ -66,9 +68,9 @@ struct WeightFile::Contents {
   std::map<std::string, std::string> metadata;
   std::vector<std::vector<std::byte>> inflated;
 
-  void parse_bytes() {
+  void parse_bytes(const Cancelled& cancelled = {}) {
     printable_name = printable(name);
-    ParsedFile parsed = parse(name, printable_name, bytes);
+    ParsedFile parsed = parse(name, printable_name, bytes, cancelled);
     std::sort(parsed.tensors.begin(), parsed.tensors.end(),
               [](const NamedTensor& a, const NamedTensor& b) { return a.information.name < b.information.name; });
     format = parsed.format;
@@ -83,12 +85,12 @@ struct WeightFile::Contents {
   }
 };
 
-WeightFile WeightFile::open(const std::filesystem::path& path) {
+WeightFile WeightFile::open(const std::filesystem::path& path, const Cancelled& cancelled) {
   auto contents = std::make_unique<Contents>();
   contents->name = path.string();
   contents->map.emplace(path);
   contents->bytes = contents->map->bytes();
-  contents->parse_bytes();
+  contents->parse_bytes(cancelled);
   return WeightFile(std::move(contents));
 }
 
@@ -141,9 +143,15 @@ std::vector<std::byte> WeightFile::read_raw(std::size_t index) const {
   return gather(contents_->tensors.at(index), contents_->views.at(index));
 }
 
-std::string WeightFile::sha256() const {
+std::string WeightFile::sha256(const Cancelled& cancelled) const {
+  constexpr std::size_t at_a_time = std::size_t{16} << 20;
   Sha256 digest;
-  digest.add(contents_->bytes);
+  for (std::span<const std::byte> left = contents_->bytes; !left.empty();) {
+    stop_if(cancelled);
+    const std::size_t size = std::min(left.size(), at_a_time);
+    digest.add(left.first(size));
+    left = left.subspan(size);
+  }
   return digest.hexadecimal();
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "blindspot/error.h"
+#include "blindspot/stopping.h"
 
 namespace blindspot::weights {
 
@@ -48,8 +49,9 @@ struct TensorInformation {
 /// An opened, fully checked weight file. Memory mapped; tensors are converted when read.
 class WeightFile {
  public:
-  /// Throws Error(input) naming the file and what is wrong: not a weight file, truncated, a refused global, …
-  static WeightFile open(const std::filesystem::path& path);
+  /// Throws Error(input) naming the file and what is wrong: not a weight file, truncated, a refused global, …; Stopped
+  /// if `cancelled` says so.
+  static WeightFile open(const std::filesystem::path& path, const Cancelled& cancelled = {});
   /// The same from memory (fuzzing, embedded weights); `name` stands in messages. The bytes must outlive the file.
   static WeightFile from_memory(std::string name, std::span<const std::byte> bytes);
 
@@ -71,7 +73,7 @@ class WeightFile {
   /// Raw little-endian bytes of tensor `index`, row-major (images and noise want their own type checked).
   std::vector<std::byte> read_raw(std::size_t index) const;
   /// SHA-256 of the whole file, lower-case hex.
-  std::string sha256() const;
+  std::string sha256(const Cancelled& cancelled = {}) const;
   std::uint64_t size_bytes() const;
   /// Tells the system that the mapped pages are not needed any more (after packing).
   void release_pages() const;

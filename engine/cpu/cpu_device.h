@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "blindspot/stopping.h"
 #include "engine/device.h"
 
 namespace blindspot::cpu {
@@ -25,6 +26,7 @@ bool supports_bf16();
 /// "oneDNN 2.6.3 (avx512_core_bf16), 2 threads".
 std::string describe_processor();
 /// Best rate of the library's own matrix product, 2048³, in 10⁹ operations a second (median after a warm-up).
-double measure_gemm_gflops(Precision precision, int threads);
+/// Throws Stopped between two calls if `cancelled` says so.
+double measure_gemm_gflops(Precision precision, int threads, const Cancelled& cancelled = {});
 
 }  // namespace blindspot::cpu

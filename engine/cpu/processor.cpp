@@ -16,10 +16,11 @@ constexpr std::int64_t matrix_size = 2048;
 constexpr int repetitions = 7;
 
 /// Median seconds of one call, after a warm-up.
-double median_seconds(const std::function<void()>& call) {
+double median_seconds(const Cancelled& cancelled, const std::function<void()>& call) {
   call();
   std::vector<double> seconds;
   for (int i = 0; i < repetitions; ++i) {
+    stop_if(cancelled);
     const auto start = std::chrono::steady_clock::now();
     call();
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
@@ -38,7 +39,7 @@ std::string describe_processor() {
   return library_description();
 }
 
-double measure_gemm_gflops(Precision precision, int threads) {
+double measure_gemm_gflops(Precision precision, int threads, const Cancelled& cancelled) {
   CpuDevice device({precision, threads});
   const Type type = device.activation_type();
   constexpr std::int64_t n = matrix_size;
@@ -60,7 +61,7 @@ double measure_gemm_gflops(Precision precision, int threads) {
   plan.rows = plan.inner = plan.columns = n;
   plan.a = plan.b = plan.c = {type, n};
   Primitive product = matrix_product_primitive(device, plan);
-  double seconds = median_seconds([&] {
+  double seconds = median_seconds(cancelled, [&] {
     product.execute(device, {{DNNL_ARG_SRC, a.data()}, {DNNL_ARG_WEIGHTS, b.data()}, {DNNL_ARG_DST, c.data()}});
   });
   if (type == Type::float32) {
@@ -69,8 +70,9 @@ double measure_gemm_gflops(Precision precision, int threads) {
     const auto* left = reinterpret_cast<const float*>(a.data());
     const auto* right = reinterpret_cast<const float*>(b.data());
     auto* result = reinterpret_cast<float*>(c.data());
-    seconds = std::min(
-        seconds, median_seconds([&] { dnnl_sgemm('N', 'N', n, n, n, 1.0F, left, n, right, n, 0.0F, result, n); }));
+    seconds = std::min(seconds, median_seconds(cancelled, [&] {
+                         dnnl_sgemm('N', 'N', n, n, n, 1.0F, left, n, right, n, 0.0F, result, n);
+                       }));
   }
   return 2.0 * static_cast<double>(n * n * n) / seconds * 1e-9;
 }

@@ -58,9 +58,13 @@ std::vector<NamedImage> load_tensor(const std::filesystem::path& path, int input
 
 }  // namespace
 
-std::vector<NamedImage> load_images(const std::filesystem::path& path, const Preprocessing& preprocessing) {
+std::vector<NamedImage> load_images(const std::filesystem::path& path, const Preprocessing& preprocessing,
+                                    const Cancelled& cancelled) {
+  stop_if(cancelled);
   if (path.extension() == ".safetensors") return load_tensor(path, preprocessing.input_size);
-  return {{path.string(), to_image(preprocess(read_picture(path), preprocessing))}};
+  const Picture picture = read_picture(path);
+  stop_if(cancelled);
+  return {{path.string(), to_image(preprocess(picture, preprocessing))}};
 }
 
 }  // namespace blindspot

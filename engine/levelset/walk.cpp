@@ -91,9 +91,11 @@ Traversal::Traversal(Network& network, Device& device, std::int64_t slots, std::
 
 bool Traversal::run() {
   while (fill_slots()) {
-    if (options_.cancelled && options_.cancelled()) return false;
     if (inputs_changed_) update_inputs();
-    for (std::int64_t slice = 0; slice < arrays_.slices(); ++slice) advance(slice);
+    for (std::int64_t slice = 0; slice < arrays_.slices(); ++slice) {
+      if (options_.cancelled && options_.cancelled()) return false;
+      advance(slice);
+    }
     observe();
     if (options_.progress) report_progress();
   }

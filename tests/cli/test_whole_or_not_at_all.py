@@ -11,11 +11,11 @@ LONG = "100000000"
 
 
 class WholeOrNotAtAll(ProgramTest):
-    def start(self, *more, targets=(1,), iterations=LONG):
+    def start(self, *more, targets=(1,), iterations=LONG, quiet=("--quiet",)):
         process = subprocess.Popen(
             [PROGRAM, "traverse", "demo-resnet", "--source", self.picture(0), "--target",
              *(self.picture(k) for k in targets), "-o", self.folder / "out", "--iterations", iterations,
-             "--record-every", "1000000", "--quiet", "--threads", "1", *more], stdout=subprocess.PIPE,
+             "--record-every", "1000000", *quiet, "--threads", "1", *more], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
         # Also when a check fails in between: nothing would end a walk of this length.
         self.addCleanup(process.wait)
@@ -42,9 +42,9 @@ class WholeOrNotAtAll(ProgramTest):
     def test_a_signal_before_the_first_pair_leaves_nothing(self):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             with self.subTest(signal=number):
-                process = self.start("--json")
-                self.wait_until(self.partial)
-                time.sleep(0.3)
+                process = self.start("--json", quiet=())
+                # Said right before the first step: a signal during loading leaves no document either.
+                self.assertIn(b"1 pairs of", process.stderr.readline())
                 process.send_signal(number)
                 stdout, _ = process.communicate(timeout=20)
                 self.assertEqual(process.returncode, code)
@@ -65,6 +65,7 @@ class WholeOrNotAtAll(ProgramTest):
         validate(document, "result")
         self.assertTrue(document["interrupted"])
         self.assertTrue(0 < len(document["pairs"]) < 200)
+        self.assertEqual({pair["final"]["probability_8bit"] for pair in document["pairs"]}, {None})
         self.assertEqual([path.name for path in self.folder.iterdir()], ["out"])
         self.assertEqual(json.loads((self.folder / "out" / "result.json").read_text()), document)
         self.assertEqual(len(list((self.folder / "out").glob("final-*.png"))), len(document["pairs"]))

@@ -156,7 +156,7 @@ TEST_CASE("records, start and end are recomputed by the fp32 network when there 
   }
 }
 
-TEST_CASE("cancelling keeps what is done and stops between iterations") {
+TEST_CASE("cancelling keeps what is done and stops between slices") {
   const ToyModel model = ToyModel::random(values, 4, 0.7, 0.5);
   const TestPairs set(5, height, width, 4);
   const WalkParameters parameters = parameters_with(WalkMode::standard);
@@ -174,6 +174,13 @@ TEST_CASE("cancelling keeps what is done and stops between iterations") {
   CHECK(levelset::traverse(network, *device, 2, set.pairs, parameters, options, {}));
   CHECK(finished == std::vector<std::size_t>{0, 1, 0, 1, 2, 3, 4});
   CHECK(levelset::traverse(network, *device, 2, {}, parameters, options, {}));
+  // Two slices a round: the first of the 20th has run, its second has not.
+  asked = 0;
+  int rounds = 0;
+  options.cancelled = [&] { return ++asked == 40; };
+  options.progress = [&](const WalkProgress&) { ++rounds; };
+  CHECK_FALSE(levelset::traverse(network, *device, 4, set.pairs, parameters, options, {}));
+  CHECK(rounds == 19);
 }
 
 TEST_CASE("progress counts iterations of all pairs and ends at all of them") {

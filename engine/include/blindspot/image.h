@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "blindspot/error.h"
+#include "blindspot/stopping.h"
 
 namespace blindspot {
 
@@ -60,7 +61,9 @@ Image to_image(const Picture& picture);
 Picture to_picture(const Image& image);
 /// A JPEG or PNG, preprocessed; or the images of a `.safetensors` file (tensor `image`, float32, [3,H,W] or [N,3,H,W],
 /// in [0, 1]), used as they are, whose size must be the network's input.
-std::vector<NamedImage> load_images(const std::filesystem::path& path, const Preprocessing& preprocessing);
+/// Throws Stopped between decoding and preprocessing if `cancelled` says so.
+std::vector<NamedImage> load_images(const std::filesystem::path& path, const Preprocessing& preprocessing,
+                                    const Cancelled& cancelled = {});
 /// 8-bit RGB PNG; written to a temporary name and renamed.
 void write_png(const std::filesystem::path& path, const Picture& picture);
 std::vector<std::uint8_t> encode_png(const Picture& picture);

@@ -13,6 +13,7 @@
 
 #include "blindspot/image.h"
 #include "blindspot/precision.h"
+#include "blindspot/stopping.h"
 #include "blindspot/walk.h"
 
 namespace blindspot {
@@ -33,6 +34,7 @@ struct ModelOptions {
   PreprocessingOptions preprocessing;
   std::int64_t batch = 0;       ///< images at a time; 0: chosen
   std::uint64_t rule_seed = 1;  ///< for `rule:ARCH` models
+  Cancelled cancelled;          ///< asked while opening and in all the model does: it then throws Stopped
 };
 
 /// What is recorded of a model in every result.
@@ -95,7 +97,8 @@ class Model {
   /// room for that, the batch is halved until it has: batch() then says what is left. Throws Error(device) if not even
   /// one slice fits. walk() does this by itself; a caller who wants the number first calls it before.
   std::size_t prepare_walks(std::size_t pairs);
-  /// Walks every pair; results go to options.finished. Returns true unless cancelled.
+  /// Walks every pair; results go to options.finished. Returns true unless cancelled, by options or by what the model
+  /// was opened with.
   bool walk(const std::vector<WalkPair>& pairs, const WalkParameters& parameters, const WalkOptions& options);
   /// fp32 probabilities of given classes, whatever the model's own precision (verification).
   std::vector<float> probabilities_fp32(const std::vector<const Image*>& images,

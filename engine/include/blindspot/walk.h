@@ -82,7 +82,7 @@ struct WalkOptions {
   std::function<void(const WalkProgress&)> progress;
   /// Called once for each finished pair, in the order in which they end.
   std::function<void(std::size_t pair, WalkResult&&)> finished;
-  /// Asked between iterations; true ends the run: finished pairs have been reported, the others have not.
+  /// Asked several times an iteration; true ends the run: finished pairs have been reported, the others have not.
   std::function<bool()> cancelled;
 };
 

@@ -28,8 +28,8 @@ struct WeightSummary {
   std::vector<TensorSummary> tensors;  ///< raw names, sorted
 };
 
-/// Any well-formed file, a network or not. Throws Error(input).
-WeightSummary inspect_weights(const std::filesystem::path& path);
+/// Any well-formed file, a network or not. Throws Error(input); here and below, Stopped if `cancelled` says so.
+WeightSummary inspect_weights(const std::filesystem::path& path, const Cancelled& cancelled = {});
 
 struct ConvertOptions {
   bool as_is = false;                 ///< raw names, no architecture needed
@@ -38,6 +38,7 @@ struct ConvertOptions {
   PreprocessingOptions preprocessing;
   std::filesystem::path lpips_heads;  ///< not empty: AlexNet and these heads into one LPIPS file
   bool overwrite = false;
+  Cancelled cancelled;
 };
 
 /// Any readable file to safetensors, float32, canonical names and metadata. Whole or not at all.
@@ -45,7 +46,7 @@ void convert_weights(const std::filesystem::path& input, const std::filesystem::
                      const ConvertOptions& options);
 /// Weights of `architecture` from the rule (weights/rule.h).
 void write_random_weights(const std::string& architecture, std::uint64_t seed, const std::filesystem::path& output,
-                          bool overwrite = false);
+                          bool overwrite = false, const Cancelled& cancelled = {});
 /// Names that `--architecture` and `weights random` take.
 std::vector<std::string> known_architectures();
 
