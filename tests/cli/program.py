@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 PROGRAM = os.environ.get("BLINDSPOT_PROGRAM", "build/release/blindspot")
 SHARED = pathlib.Path(os.environ.get("BLINDSPOT_SHARED", "../shared"))
@@ -46,11 +47,20 @@ def read_safetensors(path):
     return tensors
 
 
+def write_tensors(path, tensors):
+    """float32 tensors, {name: (shape, values)}."""
+    header, body = {}, b""
+    for name, (shape, values) in tensors.items():
+        part = array.array("f", values).tobytes()
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(body), len(body) + len(part)]}
+        body += part
+    text = json.dumps(header).encode()
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
 def write_safetensors(path, name, shape, values):
     """One float32 tensor."""
-    body = array.array("f", values).tobytes()
-    header = json.dumps({name: {"dtype": "F32", "shape": shape, "data_offsets": [0, len(body)]}}).encode()
-    pathlib.Path(path).write_bytes(struct.pack("<Q", len(header)) + header + body)
+    write_tensors(path, {name: (shape, values)})
 
 
 def without_metadata(path, key):
@@ -61,6 +71,30 @@ def without_metadata(path, key):
     del header["__metadata__"][key]
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data[8 + size:]
+
+
+def read_png(path):
+    """(width, height, rows of RGB bytes) of an 8-bit RGB picture."""
+    data = pathlib.Path(path).read_bytes()
+    at, packed = 8, b""
+    while at < len(data):
+        (size,), kind = struct.unpack_from(">I", data, at), data[at + 4:at + 8]
+        if kind == b"IHDR":
+            width, height = struct.unpack_from(">II", data, at + 8)
+        if kind == b"IDAT":
+            packed += data[at + 8:at + 8 + size]
+        at += size + 12
+    raw, rows, before = zlib.decompress(packed), [], bytearray(3 * width)
+    for y in range(height):
+        start = y * (3 * width + 1)
+        row = bytearray(raw[start + 1:start + 1 + 3 * width])
+        for i in range(len(row) if raw[start] else 0):
+            left, above, corner = row[i - 3] if i >= 3 else 0, before[i], before[i - 3] if i >= 3 else 0
+            nearest = min((left, above, corner), key=lambda v: abs(left + above - corner - v))
+            row[i] = (row[i] + (0, left, above, (left + above) // 2, nearest)[raw[start]]) % 256
+        rows.append(bytes(row))
+        before = row
+    return width, height, rows
 
 
 def validate(document, schema):

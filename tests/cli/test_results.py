@@ -1,9 +1,10 @@
 """What the commands print and write: schemas, files, replays, the order of pairs."""
 import json
+import math
 import struct
 import unittest
 
-from program import SHARED, ProgramTest, has_shared, read_safetensors, run, validate, without_metadata, write_safetensors
+from program import SHARED, ProgramTest, has_shared, read_png, read_safetensors, run, validate, without_metadata, write_safetensors, write_tensors
 
 STEPS = ("--iterations", "12", "--record-every", "5", "--threads", "1")
 
@@ -14,6 +15,32 @@ def float_nan_bytes(count):
 
 def float32(value):
     return struct.unpack("f", struct.pack("f", value))[0]
+
+
+SIZE = 3 * 32 * 32
+
+
+def image_of(values, number):
+    return values[number * SIZE:(number + 1) * SIZE]
+
+
+class Composition:
+    """A picture of `columns` × `rows` cells as compose_grid lays it out: images of 32×32 magnified by 4."""
+
+    def __init__(self, path, columns, rows):
+        width, height, self.pixels = read_png(path)
+        self.cell, self.row = (width - 20) // columns - 12, (height - 20) // rows - 12
+
+    def shows(self, image, column, row):
+        """Whether the cell holds this image [3,32,32], rounded to 8 bits."""
+        left, top = 16 + column * (self.cell + 12) + (self.cell - 128) // 2, 16 + row * (self.row + 12)
+        for y in range(0, 32, 3):
+            for x in range(0, 32, 3):
+                at = 3 * (left + 4 * x + 1)
+                seen = self.pixels[top + 4 * y + 1][at:at + 3]
+                if any(abs(255 * image[(c * 32 + y) * 32 + x] - seen[c]) > 0.51 for c in range(3)):
+                    return False
+        return True
 
 
 class Results(ProgramTest):
@@ -49,6 +76,49 @@ class Results(ProgramTest):
         self.assert_refused(run(*command), {2}, "gradient.safetensors", "--overwrite")
         self.succeed(*command, "--overwrite")
         self.assert_refused(run(*command[:4], "10", *command[5:], "--overwrite"), {2}, "--class")
+
+    def test_the_gradient_is_the_slope_of_the_cross_entropy(self):
+        predicted = self.document("classify", "classify", "demo-resnet", self.picture(2))["images"][0]["top"][0]["class"]
+        # At the predicted class the gradient is small, and scaled on its way through the network.
+        for index in (predicted, (predicted + 3) % 10):
+            with self.subTest(index=index):
+                self.check_slope(index)
+
+    def check_slope(self, index):
+        path, moved = self.folder / "gradient.safetensors", self.folder / "moved.safetensors"
+        self.succeed("gradient", "demo-resnet", self.picture(2), "--class", index, "-o", path, "--overwrite")
+        tensors = read_safetensors(path)
+        image, gradient = tensors["image"][1], tensors["gradient"][1]
+        norm, step = math.sqrt(sum(g * g for g in gradient)), 0.01
+        # Along the gradient, but only where there is room on both sides.
+        along = [g / norm if step < x < 1 - step else 0 for x, g in zip(image, gradient)]
+        write_safetensors(moved, "image", [2, 3, 32, 32],
+                          [x + sign * step * d for sign in (1, -1) for x, d in zip(image, along)])
+        sides = [side["logits"] for side in self.document("classify", "classify", "demo-resnet", moved)["images"]]
+        above, below = (math.log(sum(math.exp(z) for z in logits)) - logits[index] for logits in sides)
+        expected = sum(d * g for d, g in zip(along, gradient))
+        # The second order falls out of the difference; what is left is the curvature's change within the step.
+        self.assertAlmostEqual((above - below) / (2 * step) / expected, 1, delta=0.05)
+
+    def test_lpips_from_features_and_heads(self):
+        features, heads, out = (self.folder / f"{name}.safetensors" for name in ("features", "heads", "out"))
+        write_tensors(features, {f"features.{n}.{part}": ([2], [n, n + 0.5]) for n in (0, 3, 6, 8, 10)
+                                 for part in ("weight", "bias")})
+        channels = (64, 192, 384, 256, 256)
+        write_tensors(heads, {f"lin{k}.model.1.weight": ([1, count, 1, 1], [k] * count)
+                              for k, count in enumerate(channels)})
+        self.succeed("weights", "convert", features, "--lpips-heads", heads, "-o", out)
+        tensors = read_safetensors(out)
+        self.assertEqual(tensors, {**read_safetensors(features), **read_safetensors(heads)})
+        inspected = self.document("weights-inspect", "weights", "inspect", out)
+        self.assertEqual(inspected["metadata"]["architecture"], "lpips-alexnet")
+
+    def test_quiet_says_nothing(self):
+        for command in (("classify", "rule:cifar_resnet20", self.picture(0)),
+                        ("traverse", "rule:cifar_resnet20", "--source", self.picture(0), "--target", self.picture(1),
+                         "--iterations", 1, "--overwrite", "-o", self.folder / "out")):
+            self.assertIn(b"assumed", self.succeed(*command).stderr)
+            self.assertEqual(self.succeed(*command, "--quiet").stderr, b"")
 
     def test_devices(self):
         document = self.document("devices", "devices")
@@ -95,11 +165,12 @@ class Results(ProgramTest):
 
     def test_demo_walks(self):
         out = self.folder / "demo"
-        text = self.succeed("demo", "-o", out, "--iterations", "10").stdout.decode()
+        text = self.succeed("demo", "-o", out, "--iterations", "10", "--seed", "3").stdout.decode()
         self.assertIn("To the network", text)
         document = json.loads((out / "result.json").read_text())
         validate(document, "result")
         self.assertEqual(len(document["pairs"]), 12)
+        self.assertEqual(document["parameters"]["seed"], 3)
         for name in ("grid.png", "path-0-1.png", "final-3-2.png", "image-0.png", "images.safetensors"):
             self.assertTrue((out / name).is_file(), name)
         self.assertTrue(self.document("verify", "verify", out)["holds"])
@@ -121,6 +192,54 @@ class Results(ProgramTest):
             self.assertEqual(pair["accepted"] + pair["rejected"], 12)
             self.assertEqual(pair["records"][-1]["probability"], pair["final"]["probability"])
 
+    def test_pictures_show_what_the_tensors_hold(self):
+        targets = [self.picture(2), self.picture(3)]
+        self.traverse("out", [self.picture(0)], targets, "--keep-path")
+        out = self.folder / "out"
+        tensors = {name: values for name, (_, values) in read_safetensors(out / "images.safetensors").items()}
+        for j in range(2):
+            width, height, rows = read_png(out / f"final-0-{j}.png")
+            self.assertEqual((width, height), (32, 32))
+            final = image_of(tensors["final"], j)
+            for c in range(3):
+                for i in range(0, 32 * 32, 7):
+                    self.assertLessEqual(abs(255 * final[c * 1024 + i] - rows[i // 32][3 * (i % 32) + c]), 0.51)
+            strip = Composition(out / f"path-0-{j}.png", 6, 1)
+            shown = [image_of(tensors["source"], j), *(image_of(tensors["path"], 4 * j + r) for r in range(4)),
+                     image_of(tensors["target"], j)]
+            for column, image in enumerate(shown):
+                self.assertTrue(strip.shows(image, column, 0), (j, column))
+            # The path leads from near the source to the final image.
+            self.assertEqual(shown[4], final)
+            self.assertLess(max(abs(a - b) for a, b in zip(shown[0], shown[1])), 0.01)
+
+    def test_options_of_the_walk_and_the_network_reach_the_result(self):
+        walk = {"--step-size": ("step_size", 0.03), "--iterations": ("iterations", 7), "--delta": ("delta", 0.3),
+                "--adversarial-step": ("adversarial_step", 0.004), "--seed": ("seed", 2**64 - 1),
+                "--record-every": ("record_every", 3), "--mode": ("mode", "reference")}
+        command = ("result", "traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1))
+        options = [word for name, (_, value) in walk.items() for word in (name, value)]
+        document = self.document(*command, "-o", self.folder / "walk", *options, "--no-adversarial", "--threads", "3",
+                                 "--batch", "3")
+        self.assertEqual(document["parameters"], {**dict(walk.values()), "adversarial": False})
+        self.assertEqual((document["threads"], document["batch"]), (3, 3))
+        preset = self.document(*command, "-o", self.folder / "preset", "--preset", "authors-default", "--iterations", 3)
+        self.assertEqual(preset["parameters"], {
+            "step_size": 0.05, "iterations": 3, "delta": 0.05, "adversarial": False, "adversarial_step": 0.003921569,
+            "seed": 0, "record_every": 20, "mode": "default"})
+        network = ("--mean", "0.1,0.2,0.3", "--std", "0.4,0.5,0.6", "--interpolation", "bicubic", "--resize", 40)
+        document = self.document("classify", "classify", "demo-resnet", self.picture(0), *network)
+        self.assertEqual(document["model"]["preprocessing"], {
+            "input_size": 32, "resize": 40, "interpolation": "bicubic", "crop": 32, "mean": [0.1, 0.2, 0.3],
+            "std": [0.4, 0.5, 0.6]})
+
+    def test_precision_reaches_the_result(self):
+        devices = self.document("devices", "devices")["devices"]
+        for precision in next(device for device in devices if device["name"] == "cpu")["precisions"]:
+            document = self.document("classify", "classify", "demo-resnet", self.picture(0), "--precision", precision)
+            self.assertEqual(document["precision"], precision)
+        self.assert_refused(run("classify", "demo-resnet", self.picture(0), "--precision", "tf32"), {2}, "tf32")
+
     def test_verify_holds_and_notices(self):
         self.traverse("out", [self.picture(0)], [self.picture(1)])
         out = self.folder / "out"
@@ -130,7 +249,8 @@ class Results(ProgramTest):
         result["pairs"][0]["final"]["probability"] -= 0.01
         (out / "result.json").write_text(json.dumps(result))
         self.assertFalse(self.document("verify", "verify", out, exit_code=3)["holds"])
-        checks = (("probability_8bit", 0.5, None), ("probability_8bit", None, None), ("rmse", "far", "rmse"),
+        checks = (("probability_8bit", 0.5, None), ("probability_8bit", None, None), ("target_probability", 0.7, None),
+                  ("rmse", 0.5, None), ("linf", 0.9, None), ("rmse", "far", "rmse"),
                   ("probability", 1e300, "probability"), ("probability", 1.5, "probability"))
         for key, value, named in checks:
             wrong = json.loads(whole)
@@ -141,6 +261,12 @@ class Results(ProgramTest):
             else:
                 numbers = self.document("verify", "verify", out, exit_code=3)["pairs"][0]["numbers"]
                 self.assertEqual([number["name"] for number in numbers if not number["agrees"]], [key])
+        # Every number agrees, but what it says of delta is wrong.
+        wrong = json.loads(whole)
+        wrong["pairs"][0]["final"]["outside"] = True
+        (out / "result.json").write_text(json.dumps(wrong))
+        (pair,) = self.document("verify", "verify", out, exit_code=3)["pairs"]
+        self.assertEqual((pair["within_delta"], [n["name"] for n in pair["numbers"] if not n["agrees"]]), (False, []))
         for key, value in (("interpolation", "nearest"), ("std", [1, 0, 1]), ("mean", [1, 2]), ("mean", [1, 2, 1e300])):
             wrong = json.loads(whole)
             wrong["model"]["preprocessing"][key] = value
@@ -238,7 +364,13 @@ class Results(ProgramTest):
         self.assertEqual(document["schema"], "blindspot/traverse/1")
         self.assertEqual([(pair["source"]["path"], pair["target"]["path"]) for pair in document["pairs"]],
                          [(str(a), str(b)) for a in images for b in images if a != b])
-        self.assertTrue((self.folder / "out" / "grid.png").is_file())
+        grid = Composition(self.folder / "out" / "grid.png", 3, 3)
+        tensors = {name: values for name, (_, values) in
+                   read_safetensors(self.folder / "out" / "images.safetensors").items()}
+        # Row i, column j: the walk from image j to image i; the images themselves on the diagonal.
+        for number, (j, i) in enumerate((a, b) for a in range(3) for b in range(3) if a != b):
+            self.assertTrue(grid.shows(image_of(tensors["final"], number), j, i), (j, i))
+            self.assertTrue(grid.shows(image_of(tensors["source"], number), j, j), j)
         self.assert_refused(run("grid", "demo-resnet", images[0], "-o", self.folder / "one"), {2}, "IMG")
 
     def test_batch_and_text_output(self):
