@@ -19,15 +19,8 @@ struct Normal {
   float density;       ///< φ(x)
 };
 
-/// exp(−a²/2), 0 ≤ a ≤ normal_end.
-inline float half_square_exponential(float a) {
-  const float high = __builtin_bit_cast(float, __builtin_bit_cast(std::uint32_t, a) & 0xfffff000U);
-  const float exponent = -0.5F * high * high;
-  const float rest = -0.5F * (a - high) * (a + high);
-  constexpr float round_to_integer = 12582912.0F;  // 1.5·2²³: the sum's last bit is worth 1
-  const float shifted = exponent * 1.44269504F + round_to_integer;
-  const float power = shifted - round_to_integer;
-  const float r = ((exponent - power * 0.693359375F) + power * 2.12194440e-4F) + rest;
+/// exp(r)·2ᵏ, |r| ≤ 1.01·ln 2/2; `shifted` is 1.5·2²³ + k, whose last bits are k.
+inline float scaled_exponential(float r, float shifted) {
   float sum = 0.00139421598F;
   sum = sum * r + 0.00837596823F;
   sum = sum * r + 0.0416663401F;
@@ -37,6 +30,18 @@ inline float half_square_exponential(float a) {
   sum = sum * r + 1.0F;
   const std::uint32_t scale = (__builtin_bit_cast(std::uint32_t, shifted) + 127U) << 23;
   return sum * __builtin_bit_cast(float, scale);
+}
+
+/// exp(−a²/2), 0 ≤ a ≤ normal_end.
+inline float half_square_exponential(float a) {
+  const float high = __builtin_bit_cast(float, __builtin_bit_cast(std::uint32_t, a) & 0xfffff000U);
+  const float exponent = -0.5F * high * high;
+  const float rest = -0.5F * (a - high) * (a + high);
+  constexpr float round_to_integer = 12582912.0F;  // 1.5·2²³: the sum's last bit is worth 1
+  const float shifted = exponent * 1.44269504F + round_to_integer;
+  const float power = shifted - round_to_integer;
+  const float r = ((exponent - power * 0.693359375F) + power * 2.12194440e-4F) + rest;
+  return scaled_exponential(r, shifted);
 }
 
 inline Normal normal(float x) {

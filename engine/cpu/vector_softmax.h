@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/cpu/vector_blocks.h"
+#include "engine/cpu/vector_gelu.h"
 
 namespace blindspot::cpu::BLINDSPOT_VECTOR_LEVEL {
 
@@ -14,15 +15,7 @@ inline float exponential(float x) {
   const float shifted = bounded * 1.44269504F + round_to_integer;
   const float power = shifted - round_to_integer;
   const float r = (bounded - power * 0.693359375F) + power * 2.12194440e-4F;
-  float sum = 0.00139421598F;
-  sum = sum * r + 0.00837596823F;
-  sum = sum * r + 0.0416663401F;
-  sum = sum * r + 0.166664053F;
-  sum = sum * r + 0.500000005F;
-  sum = sum * r + 1.0F;
-  sum = sum * r + 1.0F;
-  const std::uint32_t scale = (__builtin_bit_cast(std::uint32_t, shifted) + 127U) << 23;
-  return x < -87.0F ? 0.0F : sum * __builtin_bit_cast(float, scale);
+  return x < -87.0F ? 0.0F : scaled_exponential(r, shifted);
 }
 
 /// The lanes' sum in the order of a tree.

@@ -1,13 +1,11 @@
 // Memory that is left, as /proc and control groups tell it, in folders made here.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <string>
 
+#include "../temporary_folder.h"
 #include "engine/cpu/available_memory.h"
 
 namespace blindspot::tests {
@@ -19,26 +17,14 @@ namespace fs = std::filesystem;
 class MadeSystem {
  public:
   MadeSystem() {
-    std::string name = (fs::temp_directory_path() / "blindspot-memory-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    root_ = name;
     write("proc/meminfo", "MemTotal:       9000 kB\nMemFree:  5 kB\nMemAvailable:   8000 kB\nBuffers: 1 kB\n");
   }
-  MadeSystem(const MadeSystem&) = delete;
-  MadeSystem& operator=(const MadeSystem&) = delete;
-  ~MadeSystem() {
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
-  }
 
-  void write(const fs::path& path, const std::string& text) const {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text;
-  }
-  std::uint64_t available() const { return cpu::available_memory(root_); }
+  void write(const fs::path& path, const std::string& text) const { root_.write(path, text); }
+  std::uint64_t available() const { return cpu::available_memory(root_.path()); }
 
  private:
-  fs::path root_;
+  TemporaryFolder root_;
 };
 
 constexpr std::uint64_t of_system = 8000 * 1024;

@@ -1,33 +1,17 @@
 // Images given as safetensors files: names, values as they are, and everything that is refused.
-#include <unistd.h>
-
 #include "tests/images/comparing.h"
 #include "tests/shared_material.h"
+#include "tests/temporary_folder.h"
 #include "weights/safetensors_writer.h"
 
 namespace blindspot::tests {
 namespace {
 
-class TemporaryFolder {
- public:
-  TemporaryFolder()
-      : path_(std::filesystem::temp_directory_path() / ("blindspot-tensor-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-
-  std::filesystem::path write(const std::string& file, const std::string& tensor,
-                              const std::vector<std::int64_t>& shape, const std::vector<float>& values) const {
-    weights::write_safetensors(path_ / file, {}, {weights::float_tensor(tensor, shape, values)});
-    return path_ / file;
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+std::filesystem::path write_tensor(const TemporaryFolder& folder, const std::string& file, const std::string& tensor,
+                                   const std::vector<std::int64_t>& shape, const std::vector<float>& values) {
+  weights::write_safetensors(folder.path() / file, {}, {weights::float_tensor(tensor, shape, values)});
+  return folder.path() / file;
+}
 
 Preprocessing of_size(int size) {
   Preprocessing preprocessing;
@@ -40,7 +24,7 @@ TEST_CASE("images of a safetensors file are used as they are") {
   const TemporaryFolder folder;
   std::vector<float> values(std::size_t{2} * 3 * 2 * 2);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 32.0F;
-  const auto several = folder.write("several.safetensors", "image", {2, 3, 2, 2}, values);
+  const auto several = write_tensor(folder, "several.safetensors", "image", {2, 3, 2, 2}, values);
   const std::vector<NamedImage> two = load_images(several, of_size(2));
   REQUIRE(two.size() == 2);
   CHECK(two[1].name == several.string() + "[1]");
@@ -48,7 +32,7 @@ TEST_CASE("images of a safetensors file are used as they are") {
   CHECK(two[0].image.values == std::vector<float>(values.begin(), values.begin() + 12));
   CHECK(two[1].image.values == std::vector<float>(values.begin() + 12, values.end()));
   values.resize(12);
-  const auto single = folder.write("single.safetensors", "image", {3, 2, 2}, values);
+  const auto single = write_tensor(folder, "single.safetensors", "image", {3, 2, 2}, values);
   const std::vector<NamedImage> one = load_images(single, of_size(2));
   REQUIRE(one.size() == 1);
   CHECK(one[0].name == single.string());
@@ -57,7 +41,7 @@ TEST_CASE("images of a safetensors file are used as they are") {
 
 TEST_CASE("an image of another size than the network's is refused with both sizes") {
   const TemporaryFolder folder;
-  const auto path = folder.write("small.safetensors", "image", {3, 2, 2}, std::vector<float>(12, 0.5F));
+  const auto path = write_tensor(folder, "small.safetensors", "image", {3, 2, 2}, std::vector<float>(12, 0.5F));
   try {
     load_images(path, of_size(32));
     FAIL("accepted");

@@ -12,17 +12,6 @@ namespace blindspot::tests {
 
 namespace {
 
-template <typename Element>
-std::vector<double> decoded(const std::vector<std::byte>& bytes) {
-  std::vector<double> values(bytes.size() / sizeof(Element));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    Element element;
-    std::memcpy(&element, bytes.data() + i * sizeof(Element), sizeof(Element));
-    values[i] = static_cast<double>(element);
-  }
-  return values;
-}
-
 double norm(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += value * value;
@@ -63,45 +52,6 @@ std::array<double, 4> statistics(const std::vector<double>& gradient) {
 }
 
 }  // namespace
-
-std::vector<double> GoldenFile::flat(const std::string& tensor) const {
-  const std::ptrdiff_t index = file_.find(tensor);
-  REQUIRE_MESSAGE(index >= 0, tensor);
-  const auto& information = file_.tensors().at(static_cast<std::size_t>(index));
-  const std::vector<std::byte> bytes = file_.read_raw(static_cast<std::size_t>(index));
-  switch (information.type) {
-    case weights::ElementType::f64:
-      return decoded<double>(bytes);
-    case weights::ElementType::f32:
-      return decoded<float>(bytes);
-    case weights::ElementType::i64:
-      return decoded<std::int64_t>(bytes);
-    default:
-      REQUIRE(information.type == weights::ElementType::u8);
-      return decoded<std::uint8_t>(bytes);
-  }
-}
-
-std::vector<std::vector<double>> GoldenFile::rows(const std::string& tensor) const {
-  const std::vector<double> values = flat(tensor);
-  const auto count =
-      static_cast<std::size_t>(file_.tensors().at(static_cast<std::size_t>(file_.find(tensor))).shape.at(0));
-  const std::size_t size = values.size() / count;
-  std::vector<std::vector<double>> result;
-  for (std::size_t n = 0; n < count; ++n) {
-    const auto from = values.begin() + static_cast<std::ptrdiff_t>(n * size);
-    result.emplace_back(from, from + static_cast<std::ptrdiff_t>(size));
-  }
-  return result;
-}
-
-std::vector<std::string> GoldenFile::checkpoints() const {
-  return nlohmann::json::parse(metadata("checkpoints")).get<std::vector<std::string>>();
-}
-
-std::array<float, 3> GoldenFile::three(const std::string& key) const {
-  return nlohmann::json::parse(metadata(key)).get<std::array<float, 3>>();
-}
 
 std::vector<std::size_t> sample_positions(std::size_t count, std::size_t size) {
   std::vector<std::size_t> positions(count);

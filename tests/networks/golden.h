@@ -1,34 +1,14 @@
-// A golden file of ../shared/goldens in float64, and the comparisons that its README asks for. Uses
-// weights/weight_file.h and doctest.
+// The comparisons with goldens that their README asks for. Uses golden_file.h.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tests/golden_file.h"
 #include "tests/networks/network_run.h"
-#include "weights/weight_file.h"
 
 namespace blindspot::tests {
-
-class GoldenFile {
- public:
-  explicit GoldenFile(const std::filesystem::path& path) : file_(weights::WeightFile::open(path)) {}
-
-  bool has(const std::string& tensor) const { return file_.find(tensor) >= 0; }
-  /// A tensor of any of the types F64, F32, I64, U8 as doubles, one row for each entry of the first dimension.
-  std::vector<std::vector<double>> rows(const std::string& tensor) const;
-  /// The same, flat.
-  std::vector<double> flat(const std::string& tensor) const;
-  const std::string& metadata(const std::string& key) const { return file_.metadata().at(key); }
-  /// Layer names, in the order of computation.
-  std::vector<std::string> checkpoints() const;
-  /// mean or std.
-  std::array<float, 3> three(const std::string& key) const;
-
- private:
-  weights::WeightFile file_;
-};
 
 /// What a precision may be off by (README, section 5).
 struct GoldenTolerance {

@@ -47,12 +47,12 @@ double largest_difference(const std::vector<float>& values, const std::vector<do
 void check_beginning(const GoldenFile& walks, const Preset& preset, const std::vector<WalkResult>& results) {
   const std::string name = preset.name + ".f64.";
   const auto iterations = static_cast<std::size_t>(preset.parameters.iterations);
-  const std::vector<double> p0 = walks.numbers(name + "p0");
-  const std::vector<double> start = walks.numbers(name + "start_probability");
-  const std::vector<double> accepted = walks.numbers(name + "accepted");
-  const std::vector<double> candidates = walks.numbers(name + "candidate_probability");
+  const std::vector<double> p0 = walks.flat(name + "p0");
+  const std::vector<double> start = walks.flat(name + "start_probability");
+  const std::vector<double> accepted = walks.flat(name + "accepted");
+  const std::vector<double> candidates = walks.flat(name + "candidate_probability");
   const bool images = walks.has(name + "first");
-  const std::vector<double> first = images ? walks.numbers(name + "first") : std::vector<double>();
+  const std::vector<double> first = images ? walks.flat(name + "first") : std::vector<double>();
   const std::size_t kept = images ? static_cast<std::size_t>(walks.shape(name + "first")[1]) : 0;
   const double sharp_margin = preset.name == "strict" ? 2e-3 : 0.0;
   double worst = 0;
@@ -81,11 +81,11 @@ void check_whole(const GoldenFile& walks, const Preset& preset, const GoldenPair
                  const std::vector<WalkResult>& results) {
   const std::string name = preset.name + ".f64.";
   const auto iterations = static_cast<std::size_t>(preset.parameters.iterations);
-  const std::vector<double> accepted = walks.numbers(name + "accepted");
-  const std::vector<double> accepted_count = walks.numbers(name + "accepted_count");
-  const std::vector<double> probability = walks.numbers(name + "final_probability");
-  const std::vector<double> golden_rmse = walks.numbers(name + "rmse");
-  const std::vector<double> golden_linf = walks.numbers(name + "linf");
+  const std::vector<double> accepted = walks.flat(name + "accepted");
+  const std::vector<double> accepted_count = walks.flat(name + "accepted_count");
+  const std::vector<double> probability = walks.flat(name + "final_probability");
+  const std::vector<double> golden_rmse = walks.flat(name + "rmse");
+  const std::vector<double> golden_linf = walks.flat(name + "linf");
   const auto records = static_cast<std::size_t>(walks.shape(name + "record_probability")[1]);
   std::size_t pairs_that_differ = 0;
   double worst_probability = 0;

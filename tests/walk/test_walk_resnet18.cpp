@@ -42,8 +42,8 @@ TEST_CASE("five iterations on a rule-made ResNet-18 at 224x224 go as in float64"
   const auto half = noise.begin() + static_cast<std::ptrdiff_t>(values);
   const std::vector<float> noise_0(noise.begin(), half);
   const std::vector<float> noise_1(half, noise.end());
-  const std::vector<double> source_class = golden.numbers("source_class");
-  const std::vector<double> target_class = golden.numbers("target_class");
+  const std::vector<double> source_class = golden.flat("source_class");
+  const std::vector<double> target_class = golden.flat("target_class");
   std::vector<WalkPair> pairs{{&photo, &rule_101, 0, 0, 0, &noise_0}, {&rule_100, &photo, 0, 0, 0, &noise_1}};
   for (std::size_t i = 0; i < 2; ++i) {
     pairs[i].source_class = static_cast<std::int32_t>(source_class[i]);
@@ -65,11 +65,11 @@ TEST_CASE("five iterations on a rule-made ResNet-18 at 224x224 go as in float64"
   const auto results = walk_all(*network, *device, 2, pairs, parameters, options);
 
   const auto close = [&](const std::string& tensor, std::size_t index, double value, double tolerance) {
-    const double difference = std::abs(value - golden.numbers(tensor)[index]);
+    const double difference = std::abs(value - golden.flat(tensor)[index]);
     CHECK_MESSAGE(difference < tolerance, tensor << " differs by " << difference);
   };
-  const std::vector<double> samples = golden.numbers("iteration.samples");  // [2, 5, 2048]
-  const std::vector<double> accepted = golden.numbers("accepted");
+  const std::vector<double> samples = golden.flat("iteration.samples");  // [2, 5, 2048]
+  const std::vector<double> accepted = golden.flat("accepted");
   // The start is held to 1e-5. Behind a step p follows the image, in which a flipped ReLU leaves up to 2.4e-4:
   // PyTorch's float32 happened to stay within 1e-5, this engine's other flips reach 1.1e-5.
   constexpr double after_a_step = 2e-5;

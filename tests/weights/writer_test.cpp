@@ -1,9 +1,9 @@
 // The safetensors writer: what it writes reads back, and a failure leaves nothing behind.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <stdexcept>
 
+#include "../temporary_folder.h"
 #include "weight_fixtures.h"
 #include "weights/safetensors_writer.h"
 
@@ -12,21 +12,6 @@ namespace {
 
 using weights::TensorToWrite;
 using weights::WeightFile;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder()
-      : path_(std::filesystem::temp_directory_path() / ("blindspot-writer-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 TEST_CASE("what is written reads back") {
   const TemporaryFolder folder;
