@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <utility>
 
 #include "engine/cpu/cpu_device_class.h"
 #include "engine/cpu/onednn.h"
@@ -26,6 +27,18 @@ void check(bool fits, const char* operation, const Array& array, std::size_t cou
   throw Error(ErrorKind::fault, fmt::format("{}: {} values and an array {} of another type or size", operation, count,
                                             array.shape().text()));
 }
+
+/// Nothing is gained by recording on the CPU: the calls are made each time.
+class RepeatedCalls final : public Recording {
+ public:
+  explicit RepeatedCalls(std::function<void()> calls) : calls_(std::move(calls)) {}
+  void play(std::int64_t times) override {
+    for (std::int64_t i = 0; i < times; ++i) calls_();
+  }
+
+ private:
+  std::function<void()> calls_;
+};
 
 }  // namespace
 
@@ -50,6 +63,10 @@ CpuDevice::CpuDevice(const CpuOptions& options)
 }
 
 CpuDevice::~CpuDevice() = default;
+
+std::unique_ptr<Recording> CpuDevice::record(std::function<void()> calls) {
+  return std::make_unique<RepeatedCalls>(std::move(calls));
+}
 
 std::string CpuDevice::description() const {
   const bool widened = product_type_ != activation_type();

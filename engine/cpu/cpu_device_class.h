@@ -25,6 +25,8 @@ class CpuDevice final : public Device {
   /// factors are rounded to bfloat16 all the same, and sums are float32 in any case).
   Type product_type() const { return product_type_; }
   std::int64_t preferred_slice(std::int64_t batch) const override;
+  std::int64_t rounds_together() const override { return 1; }
+  std::unique_ptr<Recording> record(std::function<void()> calls) override;
   double prepared_operations() const override { return prepared_operations_; }
 
   /// True while the calls are only counted: nothing is computed, no array may be touched.
@@ -101,6 +103,8 @@ class CpuDevice final : public Device {
   void accept(const Array& start_probability, const Array& candidate_probability, float delta,
               Array& accepted) override;
   void select(const Array& accepted, const Array& from, bool poison, Array& to) override;
+  void note_judgement(const Array& probability, const Array& target_probability, const Array& accepted, Array& counter,
+                      Array& history) override;
 
   /// oneDNN's engine and stream, in the one file that knows its version (onednn.h).
   struct Library;
