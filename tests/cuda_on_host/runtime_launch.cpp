@@ -1,0 +1,85 @@
+// Launches: what a GPU would refuse is refused, what shall fail fails, the rest goes to a scheduler.
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+#include "runtime_state.h"
+#include "scheduler.h"
+
+namespace cuda_on_host {
+
+namespace {
+
+// Limits of compute capability 9.0.
+constexpr unsigned most_threads = 1024, most_depth = 64, most_rows = 65535;
+constexpr std::size_t shared_always = 48 * 1024, shared_at_most = 227 * 1024;
+
+bool loses_device(cudaError_t error) {
+  return error == cudaErrorLaunchFailure || error == cudaErrorIllegalAddress || error == cudaErrorLaunchTimeout ||
+         error == cudaErrorECCUncorrectable || error == cudaErrorUnknown;
+}
+
+cudaError_t check(const cudaLaunchConfig_t& configuration, const void* kernel) {
+  const dim3 grid = configuration.gridDim, block = configuration.blockDim;
+  const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
+  if (kernel == nullptr) return cudaErrorInvalidDeviceFunction;
+  if (threads == 0 || block.x > most_threads || block.y > most_threads || threads > most_threads ||
+      block.z > most_depth) {
+    return cudaErrorInvalidConfiguration;
+  }
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7FFFFFFFU || grid.y > most_rows || grid.z > most_rows) {
+    return cudaErrorInvalidConfiguration;
+  }
+  const auto& limits = state().shared_memory_limits;
+  const auto raised = limits.find(kernel);
+  const std::size_t limit =
+      std::max(shared_always, raised == limits.end() ? std::size_t{0} : static_cast<std::size_t>(raised->second));
+  return configuration.dynamicSmemBytes > limit ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+cudaError_t run(const Launch& launch) {
+  auto& controls = state().controls;
+  ++state().counters.launches;
+  cudaError_t status = cudaSuccess;
+  if (controls.launches_to_failure > 0 && --controls.launches_to_failure == 0) {
+    status = controls.launch_error;
+  } else {
+    const unsigned processors = std::min(2U, std::max(1U, std::thread::hardware_concurrency()));
+    const std::string failure =
+        controls.scheduler == Scheduler::threads
+            ? run_on_threads(launch, controls.seed)
+            : run_on_fibers(launch, controls.seed, controls.workers == 0 ? processors : controls.workers);
+    if (!failure.empty()) {
+      std::fprintf(stderr, "cuda_on_host: kernel %s: %s\n", name_of_kernel(launch.kernel).c_str(), failure.c_str());
+      status = cudaErrorLaunchFailure;
+    }
+  }
+  if (loses_device(status)) state().lost = status;
+  return status;
+}
+
+}  // namespace
+
+cudaError_t launch_kernel(const cudaLaunchConfig_t& configuration, const void* kernel, std::function<void()> thread) {
+  return answer([&] {
+    const cudaError_t refused = check(configuration, kernel);
+    if (refused != cudaSuccess) return refused;
+    return enqueue(configuration.stream,
+                   [launch = Launch{configuration.gridDim, configuration.blockDim, configuration.dynamicSmemBytes,
+                                    kernel, std::move(thread)}] { return run(launch); });
+  });
+}
+
+cudaError_t set_shared_memory_limit(const void* kernel, cudaFuncAttribute attribute, int bytes) {
+  return answer([&] {
+    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || bytes < 0 ||
+        static_cast<std::size_t>(bytes) > shared_at_most) {
+      return cudaErrorInvalidValue;
+    }
+    state().shared_memory_limits[kernel] = bytes;
+    return cudaSuccess;
+  });
+}
+
+}  // namespace cuda_on_host
