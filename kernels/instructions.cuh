@@ -17,6 +17,14 @@ __device__ inline T* dynamic_shared_memory() {
   return reinterpret_cast<T*>(dynamic_shared_words);
 }
 
+/// a·b rounded on its own, never fused with a sum that follows: for arithmetic that has the same bits on every device.
+__device__ inline float rounded_product(float a, float b) {
+  return __fmul_rn(a, b);
+}
+__device__ inline double rounded_product(double a, double b) {
+  return __dmul_rn(a, b);
+}
+
 /// To the nearest number with 10 fraction bits, ties away from zero; the low 13 bits of a number come out as zero.
 __device__ inline std::uint32_t round_to_tf32(float value) {
   std::uint32_t bits;
@@ -40,6 +48,14 @@ __device__ inline void mma_tf32_m16n8k8(float (&d)[4], const std::uint32_t (&a)[
 template <class T>
 inline T* dynamic_shared_memory() {
   return static_cast<T*>(cuda_on_host::dynamic_shared_bytes());
+}
+
+// Nothing is fused here: all C++ of ours is compiled without contraction.
+inline float rounded_product(float a, float b) {
+  return a * b;
+}
+inline double rounded_product(double a, double b) {
+  return a * b;
 }
 
 inline std::uint32_t round_to_tf32(float value) {
