@@ -22,10 +22,14 @@ namespace {
 // The largest part of a copy that is not worth a second thread.
 constexpr std::int64_t copy_grain = 65536;
 
-void check(bool fits, const char* operation, const Array& array, std::size_t count) {
+void check(bool fits, const char* operation, const Shape& shape, std::size_t count) {
   if (fits) return;
-  throw Error(ErrorKind::fault, fmt::format("{}: {} values and an array {} of another type or size", operation, count,
-                                            array.shape().text()));
+  throw Error(ErrorKind::fault,
+              fmt::format("{}: {} values and an array {} of another type or size", operation, count, shape.text()));
+}
+
+void check(bool fits, const char* operation, const Array& array, std::size_t count) {
+  check(fits, operation, array.shape(), count);
 }
 
 /// Nothing is gained by recording on the CPU: the calls are made each time.
@@ -87,7 +91,10 @@ Array CpuDevice::array(Type type, Shape shape) {
 }
 
 Array CpuDevice::constant(std::span<const float> values, Shape shape) {
-  return constants_.take(values, shape);
+  check(static_cast<std::int64_t>(values.size()) == shape.count(), "constant", shape, values.size());
+  Array constant = constants_.take(Type::float32, shape);
+  std::memcpy(constant.data(), values.data(), values.size_bytes());
+  return constant;
 }
 
 std::size_t CpuDevice::rehearse(const std::function<void()>& calls) {
@@ -163,10 +170,6 @@ void CpuDevice::round_to_bfloat16(std::span<float> values) const {
     kernels_->to_bfloat16(part, rounded.data(), count);
     kernels_->to_float32(rounded.data(), part, count);
   }
-}
-
-std::size_t mask_bytes(std::int64_t count) {
-  return (static_cast<std::size_t>(count) + 7) / 8;
 }
 
 }  // namespace blindspot::cpu

@@ -6,8 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "engine/cpu/arena.h"
+#include "engine/arena.h"
 #include "engine/cpu/cpu_device.h"
+#include "engine/cpu/memory.h"
 
 namespace blindspot::cpu {
 
@@ -119,15 +120,12 @@ class CpuDevice final : public Device {
   int threads_ = 1;
   Type product_type_ = Type::float32;
   double prepared_operations_ = 0;
-  Arena arena_;
-  ConstantMemory constants_;
+  HostMemory memory_;
+  Arena arena_{memory_};
+  ConstantMemory constants_{memory_};
   std::unique_ptr<Library> library_;
   const VectorKernels* kernels_ = nullptr;
 };
-
-/// Bytes that hold the mask of `count` elements: element i (row-major over the whole array) is bit i mod 8 of byte i/8.
-/// A mask's memory is padded to 64 bytes, so vector loops may write whole words at its end.
-std::size_t mask_bytes(std::int64_t count);
 
 }  // namespace blindspot::cpu
 
