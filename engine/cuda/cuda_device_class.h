@@ -12,7 +12,8 @@
 #include "engine/arena.h"
 #include "engine/cuda/cuda_device.h"
 #include "engine/cuda/math_libraries.h"
-#include "kernels/launch.cuh"
+#include "engine/cuda/memory.h"
+#include "kernels/element.cuh"
 
 namespace blindspot::cuda {
 
@@ -116,22 +117,37 @@ class CudaDevice final : public Device {
   void launch(std::string_view operation, const Array& about, const Launcher& launcher) const {
     if (!rehearsing()) check(launcher(), operation, about);
   }
-  /// Throws Error(device) with operation and shape unless the status is cudaSuccess.
+  /// Throws Error(device) with operation and shape unless the status is cudaSuccess, and says so where the GPU is lost.
   void check(cudaError_t status, std::string_view operation, const Array& about) const;
+  void check(cudaError_t status, std::string_view operation) const;
   /// Device memory that lives as long as the device, filled with `values` in `type` (weights, biases).
-  Array constant(std::span<const float> values, Shape shape, Type type);
+  Array constant(std::span<const float> values, const Shape& shape, Type type);
+  const Arena& arena() const { return arena_; }
+  /// Bytes of shared memory that one block may have.
+  std::size_t shared_memory_limit() const { return shared_memory_limit_; }
   /// For prepared operations, when they are made: see prepared_operations().
   void count_operations(double operations) { prepared_operations_ += operations; }
   /// Notes the identity of a chosen plan for description().
-  void note_plan(const std::string& identity);
+  void note_plan(std::string_view identity);
 
  private:
+  void upload_bytes(const void* values, std::size_t bytes, Array& to);
+  void download_bytes(const Array& from, void* values, std::size_t bytes);
+  void wait(std::string_view operation, const Array& about) const;
+  [[noreturn]] void fail(cudaError_t status, std::string_view operation, std::string_view shape) const;
+
   Precision precision_;
   int number_ = 0;
+  std::string gpu_;  // name, driver and runtime
+  std::size_t shared_memory_limit_ = 0;
   std::shared_ptr<MathLibraries> libraries_;
   cudaStream_t stream_ = nullptr;
   double prepared_operations_ = 0;
-  Arena arena_;
+  std::int64_t plans_ = 0;
+  std::uint64_t plan_hash_ = 0;
+  GpuMemory memory_;
+  Arena arena_{memory_};
+  ConstantMemory constants_{memory_};
 };
 
 /// The kernels' name of a type: float32, bfloat16, float16. Throws Error(fault) for any other.
