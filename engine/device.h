@@ -209,6 +209,7 @@ class Device {
   virtual std::uint64_t available_bytes() const = 0;
   virtual void upload(std::span<const float> values, Array& to) = 0;             // to: float32
   virtual void upload(std::span<const std::int32_t> values, Array& to) = 0;      // to: int32
+  virtual void upload(std::span<const std::uint8_t> values, Array& to) = 0;      // to: uint8
   virtual void download(const Array& from, std::span<float> values) = 0;         // from: float32
   virtual void download(const Array& from, std::span<std::uint8_t> values) = 0;  // from: uint8
   virtual void copy(const Array& from, Array& to) = 0;                           // same type and count

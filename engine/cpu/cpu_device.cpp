@@ -126,6 +126,11 @@ void CpuDevice::upload(std::span<const std::int32_t> values, Array& to) {
   if (!rehearsing()) std::memcpy(to.data(), values.data(), to.bytes());
 }
 
+void CpuDevice::upload(std::span<const std::uint8_t> values, Array& to) {
+  check(to.type() == Type::uint8 && values.size_bytes() == to.bytes(), "upload", to, values.size());
+  if (!rehearsing()) std::memcpy(to.data(), values.data(), to.bytes());
+}
+
 void CpuDevice::download(const Array& from, std::span<float> values) {
   check(from.type() == Type::float32 && values.size_bytes() == from.bytes(), "download", from, values.size());
   if (!rehearsing()) std::memcpy(values.data(), from.data(), from.bytes());

@@ -240,6 +240,11 @@ void CudaDevice::upload(std::span<const std::int32_t> values, Array& to) {
   upload_bytes(values.data(), values.size_bytes(), to);
 }
 
+void CudaDevice::upload(std::span<const std::uint8_t> values, Array& to) {
+  require_fit(to.type() == Type::uint8, "upload", to);
+  upload_bytes(values.data(), values.size_bytes(), to);
+}
+
 void CudaDevice::download(const Array& from, std::span<float> values) {
   require_fit(from.type() == Type::float32, "download", from);
   download_bytes(from, values.data(), values.size_bytes());

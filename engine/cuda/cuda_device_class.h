@@ -41,6 +41,7 @@ class CudaDevice final : public Device {
   std::uint64_t available_bytes() const override;
   void upload(std::span<const float> values, Array& to) override;
   void upload(std::span<const std::int32_t> values, Array& to) override;
+  void upload(std::span<const std::uint8_t> values, Array& to) override;
   void download(const Array& from, std::span<float> values) override;
   void download(const Array& from, std::span<std::uint8_t> values) override;
   void copy(const Array& from, Array& to) override;

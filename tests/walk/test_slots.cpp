@@ -74,21 +74,21 @@ TEST_CASE("a pair's result has the same bits alone, in company, in any slot, and
 TEST_CASE("slots of one slice may be at different stages: one stands still while its neighbour walks") {
   const ToyModel model = ToyModel::random(values, 4, 0.7, 0.5);
   const auto device = test_device();
-  const StepDescription step{0.1F, true, 0.01F, true};
+  const levelset::RoundRules rules{{0.1F, true, 0.01F, true}, 1, true};
   const std::vector<Image> images{test_image(1, height, width), test_image(2, height, width),
                                   test_image(3, height, width)};
   const std::vector<std::int32_t> classes{0, 0};
   constexpr float take_all = -std::numeric_limits<float>::infinity();
   const auto image_after_a_step = [&](const std::vector<std::uint8_t>& held, std::int64_t slot) {
     ToyNetwork network(model, *device, 2, height, width);
-    levelset::SlotArrays arrays(network, *device, 2);
+    levelset::SlotArrays arrays(network, *device, 2, rules);
     arrays.place(0, images[0].values, images[2].values);
     arrays.place(1, images[1].values, images[2].values);
-    arrays.set_inputs(std::vector<float>{take_all, take_all}, classes, classes);
     for (const std::vector<std::uint8_t>& flags : {std::vector<std::uint8_t>{1, 1}, held}) {
-      arrays.propose(0, step, flags);
-      arrays.judge(0, 1);
-      arrays.take(0, true, true);
+      arrays.set_inputs(std::vector<float>{take_all, take_all}, classes, classes, flags);
+      arrays.propose(0);
+      arrays.judge(0);
+      arrays.take(0, true);
     }
     std::vector<float> image(static_cast<std::size_t>(values));
     arrays.read_image(slot, image);
