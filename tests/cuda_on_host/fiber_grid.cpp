@@ -1,10 +1,12 @@
 // Spreads the blocks of a launch over up to two operating-system threads, each with fibers of its own.
 #include <algorithm>
 #include <atomic>
-#include <future>
+#include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "fiber_block.h"
+#include "program_symbols.h"
 
 namespace cuda_on_host {
 
@@ -24,16 +26,19 @@ struct Progress {
 
 void work(const Launch& launch, std::uint64_t seed, const BlockOrder& order, Progress& progress) {
   thread_local FiberBlock block;
-  DynamicSharedMemory shared(launch.dynamic_bytes);
+  DynamicSharedMemory dynamic(launch.dynamic_bytes);
   block.prepare(launch);
-  running_thread.dynamic_bytes = shared.get();
+  running_thread.dynamic_bytes = dynamic.get();
+  const auto& variables = symbols_of(launch.kernel).variables;
+  poison(all_shared_variables());
   const std::uint64_t blocks = launch.blocks();
   while (!progress.failed) {
     const std::uint64_t begin = progress.next.fetch_add(blocks_at_once);
     const std::uint64_t end = std::min(blocks, begin + blocks_at_once);
     if (begin >= blocks) break;
     for (std::uint64_t place = begin; place < end && !progress.failed; ++place) {
-      shared.poison();
+      dynamic.poison();
+      poison(variables);
       const std::string failure = block.run(launch, order[place], seed);
       if (failure.empty()) continue;
       const std::lock_guard lock(progress.mutex);
@@ -44,17 +49,63 @@ void work(const Launch& launch, std::uint64_t seed, const BlockOrder& order, Pro
   running_thread.dynamic_bytes = nullptr;
 }
 
+// The second operating-system thread, which stays, and keeps its fibers.
+class Helper {
+ public:
+  Helper() : thread_([this] { loop(); }) {}
+  ~Helper() {
+    hand({});
+    thread_.join();
+  }
+
+  void start(std::function<void()> task) { hand(std::move(task)); }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !busy_; });
+  }
+
+ private:
+  void hand(std::function<void()> task) {
+    const std::lock_guard lock(mutex_);
+    task_ = std::move(task);
+    busy_ = true;
+    changed_.notify_all();
+  }
+  void loop() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return busy_; });
+      if (!task_) return;
+      lock.unlock();
+      task_();
+      lock.lock();
+      busy_ = false;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::function<void()> task_;
+  bool busy_ = false;
+  std::thread thread_;
+};
+
 }  // namespace
 
 std::string run_on_fibers(const Launch& launch, std::uint64_t seed, unsigned workers) {
   const BlockOrder order(launch.blocks(), seed);
   Progress progress;
-  std::future<void> second;
-  if (workers > 1 && launch.blocks() > blocks_at_once && launch.blocks() * launch.threads() >= worth_sharing) {
-    second = std::async(std::launch::async, [&] { work(launch, seed, order, progress); });
+  const bool share =
+      workers > 1 && launch.blocks() > blocks_at_once && launch.blocks() * launch.threads() >= worth_sharing;
+  if (!share) {
+    work(launch, seed, order, progress);
+    return progress.failure;
   }
+  static Helper helper;
+  helper.start([&] { work(launch, seed, order, progress); });
   work(launch, seed, order, progress);
-  if (second.valid()) second.wait();
+  helper.wait();
   return progress.failure;
 }
 

@@ -32,6 +32,11 @@ void set_seed(std::uint64_t seed);
 /// fibers: every CUDA thread of a block on one operating-system thread, quick. threads: an operating-system thread for
 /// each CUDA thread, for ThreadSanitizer; only where built with BLINDSPOT_THREAD_SANITIZER, and used there by default.
 enum class Scheduler : std::uint8_t { fibers, threads };
+#if defined(BLINDSPOT_THREAD_SANITIZER)
+inline constexpr bool has_thread_scheduler = true;
+#else
+inline constexpr bool has_thread_scheduler = false;
+#endif
 /// False where this build has no such scheduler.
 bool choose_scheduler(Scheduler scheduler);
 

@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "program_symbols.h"
 #include "runtime_state.h"
 #include "scheduler.h"
 
@@ -14,6 +15,9 @@ namespace {
 // Limits of compute capability 9.0.
 constexpr unsigned most_threads = 1024, most_depth = 64, most_rows = 65535;
 constexpr std::size_t shared_always = 48 * 1024, shared_at_most = 227 * 1024;
+
+// Starting and waking operating-system threads costs microseconds each: larger launches run on fibers.
+constexpr std::uint64_t most_system_threads = 65536;
 
 bool loses_device(cudaError_t error) {
   return error == cudaErrorLaunchFailure || error == cudaErrorIllegalAddress || error == cudaErrorLaunchTimeout ||
@@ -38,6 +42,12 @@ cudaError_t check(const cudaLaunchConfig_t& configuration, const void* kernel) {
   return configuration.dynamicSmemBytes > limit ? cudaErrorInvalidValue : cudaSuccess;
 }
 
+unsigned workers() {
+  if (has_thread_scheduler) return 1;  // shared variables exist once
+  const unsigned asked = state().controls.workers;
+  return std::min(2U, asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency()));
+}
+
 cudaError_t run(const Launch& launch) {
   auto& controls = state().controls;
   ++state().counters.launches;
@@ -45,13 +55,12 @@ cudaError_t run(const Launch& launch) {
   if (controls.launches_to_failure > 0 && --controls.launches_to_failure == 0) {
     status = controls.launch_error;
   } else {
-    const unsigned processors = std::min(2U, std::max(1U, std::thread::hardware_concurrency()));
     const std::string failure =
-        controls.scheduler == Scheduler::threads
+        controls.scheduler == Scheduler::threads && launch.blocks() * launch.threads() <= most_system_threads
             ? run_on_threads(launch, controls.seed)
-            : run_on_fibers(launch, controls.seed, controls.workers == 0 ? processors : controls.workers);
+            : run_on_fibers(launch, controls.seed, workers());
     if (!failure.empty()) {
-      std::fprintf(stderr, "cuda_on_host: kernel %s: %s\n", name_of_kernel(launch.kernel).c_str(), failure.c_str());
+      std::fprintf(stderr, "cuda_on_host: kernel %s: %s\n", symbols_of(launch.kernel).name.c_str(), failure.c_str());
       status = cudaErrorLaunchFailure;
     }
   }
@@ -61,10 +70,16 @@ cudaError_t run(const Launch& launch) {
 
 }  // namespace
 
-cudaError_t launch_kernel(const cudaLaunchConfig_t& configuration, const void* kernel, std::function<void()> thread) {
+bool is_acceptable_pointer(const void* pointer) {
+  return pointer == nullptr || !state().controls.device_pointers_required || is_device_memory(pointer, 0);
+}
+
+cudaError_t launch_kernel(const cudaLaunchConfig_t& configuration, const void* kernel, std::function<void()> thread,
+                          bool acceptable) {
   return answer([&] {
     const cudaError_t refused = check(configuration, kernel);
     if (refused != cudaSuccess) return refused;
+    if (!acceptable) return state().lost = cudaErrorIllegalAddress;
     return enqueue(configuration.stream,
                    [launch = Launch{configuration.gridDim, configuration.blockDim, configuration.dynamicSmemBytes,
                                     kernel, std::move(thread)}] { return run(launch); });

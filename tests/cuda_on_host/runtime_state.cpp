@@ -94,9 +94,7 @@ Counters counters() {
 }
 
 bool choose_scheduler(Scheduler scheduler) {
-#if !defined(BLINDSPOT_THREAD_SANITIZER)
-  if (scheduler == Scheduler::threads) return false;
-#endif
+  if (scheduler == Scheduler::threads && !has_thread_scheduler) return false;
   state().controls.scheduler = scheduler;
   return true;
 }

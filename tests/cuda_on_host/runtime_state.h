@@ -21,11 +21,7 @@ struct Controls {
   cudaError_t launch_error = cudaErrorLaunchFailure;
   std::size_t memory_limit = std::size_t{16} << 30U;
   std::uint64_t seed = 0;
-#if defined(BLINDSPOT_THREAD_SANITIZER)
-  Scheduler scheduler = Scheduler::threads;
-#else
-  Scheduler scheduler = Scheduler::fibers;
-#endif
+  Scheduler scheduler = has_thread_scheduler ? Scheduler::threads : Scheduler::fibers;
   unsigned workers = 0;
   bool device_pointers_required = false;
 };

@@ -68,6 +68,8 @@ void* dynamic_shared_bytes() {
   return running_thread.dynamic_bytes;
 }
 
+void compute_nothing(void* const*, std::uint32_t) {}
+
 void compute_shuffle(void* const* operands, std::uint32_t lanes) {
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
     auto& operand = *static_cast<ShuffleOperand*>(operands[std::countr_zero(rest)]);

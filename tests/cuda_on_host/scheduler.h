@@ -98,7 +98,4 @@ class DynamicSharedMemory {
   std::unique_ptr<std::byte, Release> bytes_;
 };
 
-/// "blindspot::kernels::(anonymous namespace)::kernel_name(...)", or its address where nothing better is known.
-std::string name_of_kernel(const void* kernel);
-
 }  // namespace cuda_on_host

@@ -26,6 +26,9 @@ unsigned lane();
 /// The block's dynamic shared memory, exactly as large as the launch asked for.
 void* dynamic_shared_bytes();
 
+/// __syncwarp: of all collectives the only one that orders memory.
+void compute_nothing(void* const* operands, std::uint32_t lanes);
+
 struct ShuffleOperand {
   std::uint64_t value, result;
   unsigned source;

@@ -10,9 +10,19 @@
 
 namespace cuda_on_host {
 
-/// Checks the configuration as a GPU does and enqueues the kernel; `kernel` names it.
-cudaError_t launch_kernel(const cudaLaunchConfig_t& configuration, const void* kernel, std::function<void()> thread);
+/// Checks the configuration as a GPU does and enqueues the kernel; `kernel` names it. Not `acceptable`: an argument
+/// points where it must not.
+cudaError_t launch_kernel(const cudaLaunchConfig_t& configuration, const void* kernel, std::function<void()> thread,
+                          bool acceptable);
+/// See require_device_pointers().
+bool is_acceptable_pointer(const void* pointer);
 cudaError_t set_shared_memory_limit(const void* kernel, cudaFuncAttribute attribute, int bytes);
+
+template <class T>
+bool is_acceptable_argument(const T& argument) {
+  if constexpr (std::is_pointer_v<T>) return is_acceptable_pointer(argument);
+  return true;
+}
 
 template <class... P>
 const void* address_of(void (*kernel)(P...)) {
@@ -30,9 +40,11 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* configuration, void (*k
   static_assert((sizeof(P) + ... + 0) <= 4096, "a GPU takes no more than 4096 bytes of arguments");
   // By value, as a GPU takes them: the closure may run long after the caller's variables are gone.
   const auto copy = [](std::remove_const_t<P>... values) { return std::tuple<std::remove_const_t<P>...>(values...); };
+  const auto values = copy(static_cast<A&&>(arguments)...);
+  const bool acceptable = std::apply(
+      [](const auto&... value) { return (cuda_on_host::is_acceptable_argument(value) && ... && true); }, values);
   return cuda_on_host::launch_kernel(
-      *configuration, cuda_on_host::address_of(kernel),
-      [kernel, values = copy(static_cast<A&&>(arguments)...)] { std::apply(kernel, values); });
+      *configuration, cuda_on_host::address_of(kernel), [kernel, values] { std::apply(kernel, values); }, acceptable);
 }
 
 template <class... P>
