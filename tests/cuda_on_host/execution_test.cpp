@@ -136,6 +136,20 @@ TEST_CASE("barriers and dynamic shared memory") {
   cuda_on_host::reset();
 }
 
+TEST_CASE("every scheduler of this build gives the same") {
+  using cuda_on_host::Scheduler;
+  CHECK(cuda_on_host::choose_scheduler(Scheduler::threads) == cuda_on_host::has_thread_scheduler);
+  REQUIRE(cuda_on_host::choose_scheduler(Scheduler::fibers));
+  std::vector<int> from(std::size_t{300} * 256), to(from.size());
+  std::iota(from.begin(), from.end(), 0);
+  for (const bool reset : {false, true}) {
+    // More threads than the scheduler of threads takes: fibers again.
+    if (reset) cuda_on_host::reset();
+    REQUIRE(launch(reverse, dim3(300), dim3(256), 1024, nullptr, from.data(), to.data()) == cudaSuccess);
+    for (std::size_t i = 0; i < to.size(); ++i) REQUIRE(to[i] == from[i / 256 * 256 + 255 - i % 256]);
+  }
+}
+
 TEST_CASE("threads that have exited are not waited for") {
   std::vector<int> rounds(96, 0), expected(96);
   std::iota(expected.begin(), expected.end(), 0);

@@ -4,12 +4,8 @@
 
 #include <sys/mman.h>
 
-#include <cstdint>
+#include <cstddef>
 #include <new>
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
 
 namespace cuda_on_host {
 
@@ -22,41 +18,7 @@ constexpr std::size_t stack_size = 256 * 1024;
 constexpr std::size_t stack_size = 128 * 1024;
 #endif
 
-struct Passage {
-  Context* from;
-  void* argument;
-};
-
-// After a switch: notes where the context lies that was left.
-void* arrive(boost::context::detail::transfer_t transfer, [[maybe_unused]] Context* here) {
-  auto& passage = *static_cast<Passage*>(transfer.data);
-#if defined(__SANITIZE_ADDRESS__)
-  const void* left_stack = nullptr;
-  std::size_t left_bytes = 0;
-  __sanitizer_finish_switch_fiber(here == nullptr ? nullptr : here->fake_stack, &left_stack, &left_bytes);
-  // The operating-system thread's own stack becomes known here.
-  if (passage.from->stack == nullptr) {
-    passage.from->stack = const_cast<void*>(left_stack);
-    passage.from->stack_bytes = left_bytes;
-  }
-#endif
-  passage.from->at = transfer.fctx;
-  return passage.argument;
-}
-
 }  // namespace
-
-void switch_context(Context& from, Context& to, void* argument) {
-  Passage passage{&from, argument};
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&from.fake_stack, to.stack, to.stack_bytes);
-#endif
-  arrive(boost::context::detail::jump_fcontext(to.at, &passage), &from);
-}
-
-void* note_start(boost::context::detail::transfer_t transfer) {
-  return arrive(transfer, nullptr);
-}
 
 Fiber::Fiber(unsigned number, void (*main)(boost::context::detail::transfer_t)) {
   mapping_ =

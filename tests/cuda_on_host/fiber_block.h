@@ -39,7 +39,7 @@ class FiberBlock final : public BlockExecutor {
   unsigned pick();
   void enter(unsigned thread);
   Fiber& fiber_for(unsigned thread);
-  void wait();
+  [[gnu::always_inline]] inline void wait();
   void exit_thread();
   void release_barrier();
   void set_ready(unsigned warp, std::uint32_t lanes);
