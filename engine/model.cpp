@@ -169,6 +169,9 @@ std::string Model::device() const {
 std::string Model::device_description() const {
   return implementation_->prepared.device->description();
 }
+std::string Model::device_note() const {
+  return implementation_->choice.note;
+}
 Precision Model::precision() const {
   return implementation_->choice.precision;
 }

@@ -45,8 +45,10 @@ std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> imag
 }
 
 void say_what_is_assumed(const Model& model, bool quiet) {
+  if (quiet) return;
+  if (const std::string note = model.device_note(); !note.empty()) std::cerr << note << '\n';
   const ModelInformation& information = model.information();
-  if (quiet || !information.preprocessing_assumed) return;
+  if (!information.preprocessing_assumed) return;
   const Preprocessing& chosen = information.preprocessing;
   const char* interpolation = chosen.interpolation == Interpolation::bilinear ? "bilinear" : "bicubic";
   std::cerr << fmt::format("preprocessing is assumed, from {}: resize {} {}, crop {}, mean {},{},{}, std {},{},{}\n",

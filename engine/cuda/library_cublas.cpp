@@ -292,15 +292,14 @@ std::vector<TrialArray> trial_arrays(const ProductDescription& product) {
   };
   const std::size_t bias_bytes =
       product.bias ? static_cast<std::size_t>(product.d.rows) * element_bytes(product.bias_type) : 0;
-  return {{product.a.type, bytes_of(product.a), false, 0},
-          {product.b.type, bytes_of(product.b), false, column(product.b)},
-          {product.d.type, bytes_of(product.d), true, column(product.d)},
-          {product.bias_type, bias_bytes, false, 0}};
+  return {{product.a.type, bytes_of(product.a), false, 0, -1},
+          {product.b.type, bytes_of(product.b), false, column(product.b), -1},
+          {product.d.type, bytes_of(product.d), true, column(product.d), -1},
+          {product.bias_type, bias_bytes, false, 0, -1}};
 }
 
 Trial::Run run_on(const Trial& data, ProductPlan& plan, void* workspace) {
-  return [&data, &plan, workspace] {
-    const std::span<void* const> at = data.pointers();
+  return [&data, &plan, workspace](std::span<void* const> at) {
     plan.execute(at[0], at[1], at[2], at[3], workspace, data.stream());
   };
 }

@@ -49,6 +49,17 @@ bool is_filter(const GraphDescription& graph, std::size_t place) {
   });
 }
 
+/// The output in whose memory a tensor lies that is added as it is (a residual); −1 for any other.
+int in_place_of(const GraphDescription& graph, std::size_t place) {
+  const bool added =
+      std::any_of(graph.operations.begin(), graph.operations.end(), [&](const OperationDescription& operation) {
+        return operation.kind == OperationKind::add && operation.inputs.at(1) == static_cast<int>(place);
+      });
+  const int output = graph.operations.back().outputs.at(0);
+  const TensorDescription& last = graph.tensors.at(static_cast<std::size_t>(output));
+  return added && graph.tensors[place].dimensions == last.dimensions ? output : -1;
+}
+
 /// The arrays of a trial: as large as the strides say, and the same in every slot of the batch.
 std::vector<TrialArray> trial_arrays(const GraphDescription& graph) {
   const std::int64_t batch =
@@ -56,7 +67,7 @@ std::vector<TrialArray> trial_arrays(const GraphDescription& graph) {
   std::vector<TrialArray> arrays;
   for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
     const TensorDescription& tensor = graph.tensors[i];
-    TrialArray array{tensor.type, 0, is_output(graph, i), 0};
+    TrialArray array{tensor.type, 0, is_output(graph, i), 0, in_place_of(graph, i)};
     std::int64_t last = 0;  // place of the last element
     for (std::size_t d = 0; d < tensor.dimensions.size(); ++d) last += (tensor.dimensions[d] - 1) * tensor.strides[d];
     if (!tensor.is_virtual) array.bytes = static_cast<std::size_t>(last + 1) * element_bytes(tensor.type);
@@ -116,7 +127,8 @@ std::unique_ptr<GraphPlan> CudnnPlans::kept_plan(const GraphDescription& graph, 
     // The first run loads code, which must not happen while calls are recorded; and it shows that the plan runs.
     Trial trial(graph.name, trial_arrays(graph));
     void* const workspace = trial.workspace(plan->workspace_bytes());
-    if (trial.milliseconds([&] { plan->execute(trial.pointers(), workspace, trial.stream()); })) return plan;
+    if (trial.milliseconds([&](std::span<void* const> at) { plan->execute(at, workspace, trial.stream()); }))
+      return plan;
   } catch (const Error&) {
     return nullptr;
   }
@@ -144,7 +156,7 @@ std::unique_ptr<GraphPlan> CudnnPlans::search(const GraphDescription& graph, std
   std::string last_reason;
   const auto run = [&](std::size_t engine) {
     void* const workspace = data.workspace(asked->workspace_bytes(engine));
-    return [&, engine, workspace] { asked->execute(engine, data.pointers(), workspace, data.stream()); };
+    return [&, engine, workspace](std::span<void* const> at) { asked->execute(engine, at, workspace, data.stream()); };
   };
   PlanTrial trial;
   trial.make = [&](std::size_t engine) {

@@ -102,7 +102,6 @@ void Trial::take_everything() {
     if (array.bytes > 0 && !array.output) check(fill(pointers_.back(), array, ++seed), name_);
   }
   clear_outputs();
-  check(cudaDeviceSynchronize(), name_);
 }
 
 void Trial::release() noexcept {
@@ -131,10 +130,14 @@ void* Trial::workspace(std::size_t bytes) {
 }
 
 std::optional<double> Trial::milliseconds(const Run& run) {
+  return milliseconds(run, pointers_);
+}
+
+std::optional<double> Trial::milliseconds(const Run& run, std::span<void* const> pointers) {
   float time = 0;
   try {
     check(cudaEventRecord(start_, stream_), name_);
-    run();
+    run(pointers);
     check(cudaEventRecord(end_, stream_), name_);
     check(cudaEventSynchronize(end_), name_);
     check(cudaEventElapsedTime(&time, start_, end_), name_);
@@ -146,35 +149,49 @@ std::optional<double> Trial::milliseconds(const Run& run) {
 }
 
 bool Trial::gives_same_bits(const Run& run) {
-  std::vector<std::vector<std::uint8_t>> first;
-  for (int time = 0; time < 2; ++time) {
-    clear_outputs();
-    check(cudaDeviceSynchronize(), name_);
-    if (!milliseconds(run)) return false;
-    std::size_t output = 0;
-    for (std::size_t i = 0; i < arrays_.size(); ++i) {
-      if (!arrays_[i].output || arrays_[i].bytes == 0) continue;
-      std::vector<std::uint8_t> bytes = download(i);
-      if (!repeats(bytes, arrays_[i].period)) return false;
-      if (time == 0)
-        first.push_back(std::move(bytes));
-      else if (first[output++] != bytes)
-        return false;
-    }
+  clear_outputs();
+  if (!milliseconds(run)) return false;
+  const std::vector<std::vector<std::uint8_t>> first = outputs();
+  std::size_t output = 0;
+  for (const TrialArray& array : arrays_) {
+    if (array.output && array.bytes > 0 && !repeats(first[output++], array.period)) return false;
   }
-  return true;
+  clear_outputs();
+  if (!milliseconds(run) || outputs() != first) return false;
+  const bool any_in_place =
+      std::any_of(arrays_.begin(), arrays_.end(), [](const TrialArray& array) { return array.in_place_of >= 0; });
+  if (!any_in_place) return true;
+  clear_outputs();
+  return milliseconds(run, in_place()) && outputs() == first;
 }
 
-std::vector<std::uint8_t> Trial::download(std::size_t array) const {
-  std::vector<std::uint8_t> bytes(arrays_[array].bytes);
-  check(cudaMemcpy(bytes.data(), pointers_[array], bytes.size(), cudaMemcpyDeviceToHost), name_);
-  return bytes;
+std::vector<std::vector<std::uint8_t>> Trial::outputs() const {
+  std::vector<std::vector<std::uint8_t>> all;
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    if (!arrays_[i].output || arrays_[i].bytes == 0) continue;
+    std::vector<std::uint8_t>& bytes = all.emplace_back(arrays_[i].bytes);
+    check(cudaMemcpy(bytes.data(), pointers_[i], bytes.size(), cudaMemcpyDeviceToHost), name_);
+  }
+  return all;
+}
+
+std::vector<void*> Trial::in_place() {
+  std::vector<void*> pointers = pointers_;
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    if (arrays_[i].in_place_of < 0) continue;
+    void* const there = pointers_[static_cast<std::size_t>(arrays_[i].in_place_of)];
+    check(cudaMemcpy(there, pointers_[i], arrays_[i].bytes, cudaMemcpyDeviceToDevice), name_);
+    pointers[i] = there;
+  }
+  check(cudaDeviceSynchronize(), name_);
+  return pointers;
 }
 
 void Trial::clear_outputs() {
   for (std::size_t i = 0; i < arrays_.size(); ++i) {
     if (arrays_[i].output && arrays_[i].bytes > 0) check(cudaMemset(pointers_[i], 0, arrays_[i].bytes), name_);
   }
+  check(cudaDeviceSynchronize(), name_);
 }
 
 }  // namespace blindspot::cuda

@@ -25,6 +25,8 @@ struct TrialArray {
   /// Bytes after which the data repeat, one slot of the batch; 0: they do not. Where all inputs of a batch repeat, the
   /// outputs have to.
   std::size_t period = 0;
+  /// Number of the output in whose memory this input lies when the plan is used; −1: it has memory of its own.
+  int in_place_of = -1;
 };
 
 class Trial {
@@ -35,24 +37,28 @@ class Trial {
   Trial(const Trial&) = delete;
   Trial& operator=(const Trial&) = delete;
 
-  std::span<void* const> pointers() const { return pointers_; }
   cudaStream_t stream() const { return stream_; }
   /// Scratch memory of at least so many bytes; what was given before is gone. Null for 0.
   void* workspace(std::size_t bytes);
 
-  /// `run` queues the work on stream(); what it throws means that the plan cannot run.
-  using Run = std::function<void()>;
+  /// Queues the work on stream(), the arrays lying at `pointers`; what it throws means that the plan cannot run.
+  using Run = std::function<void(std::span<void* const> pointers)>;
   /// Time of one run; none where it failed.
   std::optional<double> milliseconds(const Run& run);
-  /// Whether two runs give the same bits, and every slot of the outputs the same as the first.
+  /// Whether every run gives the same bits, inputs in place or not, and every slot of the outputs the same as the
+  /// first.
   bool gives_same_bits(const Run& run);
 
  private:
   void take_everything();
   void release() noexcept;
   void* take(std::size_t bytes);
-  std::vector<std::uint8_t> download(std::size_t array) const;
+  std::optional<double> milliseconds(const Run& run, std::span<void* const> pointers);
+  /// Memory of all outputs, one after the other.
+  std::vector<std::vector<std::uint8_t>> outputs() const;
   void clear_outputs();
+  /// Pointers with inputs in place, their data copied there.
+  std::vector<void*> in_place();
 
   std::string name_;
   std::vector<TrialArray> arrays_;
