@@ -1,5 +1,4 @@
-// Switching between fibers through Boost.Context's jump_fcontext. AddressSanitizer is told of every switch by hand,
-// since the library's own build does not.
+// The stacks of fibers, mapped one by one.
 #include "fiber.h"
 
 #include <sys/mman.h>
@@ -13,9 +12,9 @@ namespace {
 
 constexpr std::size_t page = 4096;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t stack_size = 256 * 1024;
+constexpr std::size_t stack_size = std::size_t{256} * 1024;
 #else
-constexpr std::size_t stack_size = 128 * 1024;
+constexpr std::size_t stack_size = std::size_t{128} * 1024;
 #endif
 
 }  // namespace

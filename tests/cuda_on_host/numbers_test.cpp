@@ -155,7 +155,7 @@ TEST_CASE("the product of a warp, exact for small integers") {
   const auto fill = [&](std::vector<float>& values) {
     for (float& value : values) value = static_cast<float>(static_cast<int>(generator() % 2001) - 1000);
   };
-  std::vector<float> a(16 * 8), b(8 * 8), d(16 * 8);
+  std::vector<float> a(std::size_t{16} * 8), b(std::size_t{8} * 8), d(std::size_t{16} * 8);
   for (int trial = 0; trial < 20; ++trial) {
     fill(a), fill(b), fill(d);
     std::vector<double> expected(d.begin(), d.end());

@@ -19,8 +19,8 @@ cudaDeviceProp properties_now() {
   constexpr const char name[] = "host execution";
   std::memcpy(properties.name, name, sizeof name);
   properties.totalGlobalMem = state().controls.memory_limit;
-  properties.sharedMemPerBlock = 48 * 1024;
-  properties.sharedMemPerBlockOptin = 227 * 1024;
+  properties.sharedMemPerBlock = std::size_t{48} * 1024;
+  properties.sharedMemPerBlockOptin = std::size_t{227} * 1024;
   properties.major = 9;
   properties.multiProcessorCount = 132;
   properties.l2CacheSize = 50 << 20;

@@ -14,7 +14,7 @@ namespace {
 
 // Limits of compute capability 9.0.
 constexpr unsigned most_threads = 1024, most_depth = 64, most_rows = 65535;
-constexpr std::size_t shared_always = 48 * 1024, shared_at_most = 227 * 1024;
+constexpr std::size_t shared_always = std::size_t{48} * 1024, shared_at_most = std::size_t{227} * 1024;
 
 // Starting and waking operating-system threads costs microseconds each: larger launches run on fibers.
 constexpr std::uint64_t most_system_threads = 65536;

@@ -148,7 +148,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     const auto status = std::exchange(stream->capture, cudaStreamCaptureStatusNone);
     auto recorded = std::exchange(stream->recorded, {});
     if (status == cudaStreamCaptureStatusInvalidated) return cudaErrorStreamCaptureInvalidated;
-    *graph = std::make_unique<CUgraph_st>(std::move(recorded)).release();
+    *graph = std::make_unique<CUgraph_st>(CUgraph_st{std::move(recorded)}).release();
     return cudaSuccess;
   });
 }
@@ -161,7 +161,7 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
   return answer([&] {
-    *executable = std::make_unique<CUgraphExec_st>(graph->work).release();
+    *executable = std::make_unique<CUgraphExec_st>(CUgraphExec_st{graph->work}).release();
     return cudaSuccess;
   });
 }

@@ -202,8 +202,9 @@ TEST_CASE("launches that a GPU refuses") {
   CHECK(status(dim3(1, 65536), dim3(1)) == cudaErrorInvalidConfiguration);
   CHECK(status(dim3(1), dim3(1), 48 * 1024 + 1) == cudaErrorInvalidValue);
   // launch() raises the limit, up to what the hardware has.
-  CHECK(launch(use_shared_memory, dim3(1), dim3(1), 200 * 1024, nullptr, values.pointer) == cudaSuccess);
-  CHECK(launch(use_shared_memory, dim3(1), dim3(1), 228 * 1024, nullptr, values.pointer) == cudaErrorInvalidValue);
+  CHECK(launch(use_shared_memory, dim3(1), dim3(1), std::size_t{200} * 1024, nullptr, values.pointer) == cudaSuccess);
+  CHECK(launch(use_shared_memory, dim3(1), dim3(1), std::size_t{228} * 1024, nullptr, values.pointer) ==
+        cudaErrorInvalidValue);
   CHECK(launch(use_shared_memory, dim3(0), dim3(1), 0, nullptr, values.pointer) == cudaSuccess);
 }
 

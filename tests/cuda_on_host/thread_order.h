@@ -55,7 +55,7 @@ class Order {
 #endif
 
  private:
-  char place_ = 0;
+  [[maybe_unused]] char place_ = 0;
 };
 
 }  // namespace cuda_on_host

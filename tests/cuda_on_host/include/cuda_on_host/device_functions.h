@@ -60,6 +60,7 @@ inline std::uint32_t ballot(std::uint32_t mask, bool predicate) {
 }  // namespace cuda_on_host
 
 // NOLINTBEGIN(readability-identifier-naming, bugprone-reserved-identifier): the names are CUDA's.
+// NOLINTBEGIN(readability-non-const-parameter): it does not see that atomic functions write.
 
 inline void __syncthreads() {
   cuda_on_host::synchronise_block();
@@ -173,4 +174,5 @@ inline float max(float a, float b) {
   return fmaxf(a, b);
 }
 
+// NOLINTEND(readability-non-const-parameter)
 // NOLINTEND(readability-identifier-naming, bugprone-reserved-identifier)

@@ -37,6 +37,7 @@ template <class... P, class... A>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* configuration, void (*kernel)(P...), A&&... arguments) {
   static_assert((std::is_trivially_copyable_v<P> && ...), "a GPU copies arguments as bytes");
   static_assert((!std::is_reference_v<P> && ...), "a reference would point into host memory");
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of the parameter itself, even where it is a pointer.
   static_assert((sizeof(P) + ... + 0) <= 4096, "a GPU takes no more than 4096 bytes of arguments");
   // By value, as a GPU takes them: the closure may run long after the caller's variables are gone.
   const auto copy = [](std::remove_const_t<P>... values) { return std::tuple<std::remove_const_t<P>...>(values...); };
