@@ -136,7 +136,8 @@ TEST_CASE("ssim of the reference material") {
   const auto folder = shared_material("fixtures/distances");
   if (!folder) return;
   std::ifstream file(*folder / "index.json");
-  for (const nlohmann::json& pair : nlohmann::json::parse(file).at("pairs")) {
+  const nlohmann::json index = nlohmann::json::parse(file);
+  for (const nlohmann::json& pair : index.at("pairs")) {
     const Values a = image_of(*folder / pair.at("a").get<std::string>());
     const Values b = image_of(*folder / pair.at("b").get<std::string>());
     const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(a.size()) / 3)));
