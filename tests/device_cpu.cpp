@@ -1,7 +1,7 @@
 // tests/devices.h for the CPU device.
 #include <doctest/doctest.h>
 
-#include "engine/cpu/cpu_device.h"
+#include "engine/cpu/cpu_device_class.h"
 #include "tests/devices.h"
 
 namespace blindspot::tests {
@@ -24,6 +24,10 @@ std::unique_ptr<Device> device_for(Precision precision) {
     return nullptr;
   }
   return cpu::make_device({.precision = precision, .threads = 2});
+}
+
+void run_on(Device& device, std::function<void()> work) {
+  if (!static_cast<cpu::CpuDevice&>(device).rehearsing()) work();
 }
 
 }  // namespace blindspot::tests

@@ -2,6 +2,7 @@
 // whichever is linked. Uses engine/device.h alone.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,5 +19,9 @@ std::vector<Precision> device_precisions();
 bool device_is_emulated();
 /// A device of this precision, or null (with a line that says so) where this machine lacks it.
 std::unique_ptr<Device> device_for(Precision precision);
+/// Makes work of the test's own a part of what the device does, replays of recordings included: done when the device
+/// gets there, not at all in a rehearsal. It may touch arrays by their addresses: every device here computes in host
+/// memory.
+void run_on(Device& device, std::function<void()> work);
 
 }  // namespace blindspot::tests
