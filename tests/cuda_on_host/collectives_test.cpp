@@ -42,6 +42,20 @@ __global__ void shuffle_halves(int* results) {
   results[threadIdx.x] = __shfl_xor_sync(everyone, value, 16);
 }
 
+// What a lane wrote is there for the others of its mask after __syncwarp; under ThreadSanitizer, without a report.
+__global__ void exchange_through_memory(int* results) {
+  __shared__ int values[64];
+  const unsigned half = threadIdx.x % 32 / 16;
+  for (int round = 0; round < 3; ++round) {
+    values[threadIdx.x] = static_cast<int>(threadIdx.x) + round;
+    __syncwarp(half == 0 ? 0x0000FFFFU : 0xFFFF0000U);
+    results[threadIdx.x] = values[threadIdx.x ^ 15];
+    __syncwarp(half == 0 ? 0x0000FFFFU : 0xFFFF0000U);
+  }
+  __syncwarp();
+  results[threadIdx.x] += values[threadIdx.x ^ 31];
+}
+
 __global__ void vote(unsigned* ballots, int* any, int* all) {
   const int lane = static_cast<int>(threadIdx.x % 32);
   ballots[threadIdx.x] = __ballot_sync(everyone, lane % 3 == 0);
@@ -90,6 +104,18 @@ TEST_CASE("shuffles of half warps that diverged") {
     for (int thread = 0; thread < 96; ++thread) {
       const int other_half = (thread / 16 ^ 1) * 16;
       CHECK(results[static_cast<std::size_t>(thread)] == other_half * 16 + 120);
+    }
+  }
+  cuda_on_host::reset();
+}
+
+TEST_CASE("memory is exchanged across __syncwarp") {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    cuda_on_host::set_seed(seed);
+    std::vector<int> results(64);
+    REQUIRE(launch(exchange_through_memory, dim3(1), dim3(64), 0, nullptr, results.data()) == cudaSuccess);
+    for (int thread = 0; thread < 64; ++thread) {
+      CHECK(results[static_cast<std::size_t>(thread)] == (thread ^ 15) + 2 + (thread ^ 31) + 2);
     }
   }
   cuda_on_host::reset();

@@ -66,7 +66,7 @@ inline void __syncthreads() {
   cuda_on_host::synchronise_block();
 }
 inline void __syncwarp(unsigned mask = 0xFFFFFFFFU) {
-  cuda_on_host::ballot(mask, false);
+  cuda_on_host::warp_collective(mask, cuda_on_host::compute_nothing, nullptr);
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate) {
   return cuda_on_host::ballot(mask, predicate != 0);
@@ -109,9 +109,6 @@ inline int atomicAdd(int* address, int value) {
 }
 inline unsigned atomicOr(unsigned* address, unsigned value) {
   return __atomic_fetch_or(address, value, __ATOMIC_RELAXED);
-}
-inline void __threadfence() {
-  __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 inline int __popc(unsigned value) {
