@@ -49,7 +49,7 @@ Values mask_room(std::int64_t count) {
 
 TEST_CASE_TEMPLATE("relu and its bits", T, float, __nv_bfloat16, __half) {
   for (const std::int64_t count : counts) {
-    for (const std::size_t shift : {0, 1}) {
+    for (const std::size_t shift : {0U, 1U}) {
       CAPTURE(count);
       CAPTURE(shift);
       const Values x = rounded<T>(with_oddities(random_values(count, 1)));
@@ -67,7 +67,7 @@ TEST_CASE_TEMPLATE("relu and its bits", T, float, __nv_bfloat16, __half) {
 
 TEST_CASE_TEMPLATE("masked sums, with and without each part", T, float, __nv_bfloat16, __half) {
   for (const std::int64_t count : counts) {
-    for (const std::size_t shift : {0, 1}) {
+    for (const std::size_t shift : {0U, 1U}) {
       CAPTURE(count);
       CAPTURE(shift);
       const Values a = rounded<T>(with_oddities(random_values(count, 2)));
@@ -94,7 +94,7 @@ TEST_CASE_TEMPLATE("masked sums, with and without each part", T, float, __nv_bfl
 TEST_CASE_TEMPLATE("affine_relu and its gradient", T, float, __nv_bfloat16, __half) {
   for (const std::int64_t channels : {1, 3, 8, 13, 64, 80, 5000, 6144}) {
     for (const std::int64_t pixels : {0, 1, 7, 171}) {
-      for (const std::size_t shift : {0, 1}) {
+      for (const std::size_t shift : {0U, 1U}) {
         CAPTURE(channels);
         CAPTURE(pixels);
         CAPTURE(shift);
@@ -149,7 +149,7 @@ namespace {
 template <class From, class To>
 void check_conversion() {
   for (const std::int64_t count : counts) {
-    for (const std::size_t shift : {0, 1}) {
+    for (const std::size_t shift : {0U, 1U}) {
       CAPTURE(count);
       CAPTURE(shift);
       const Values values = rounded<From>(with_oddities(random_values(count, 10, -1e5, 1e5)));

@@ -54,7 +54,7 @@ void check(const kernels::InputShape& shape, std::size_t shift) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("network_input and image_gradient", T, float, __nv_bfloat16, __half) {
-  for (const std::size_t shift : {0, 1}) {
+  for (const std::size_t shift : {0U, 1U}) {
     check<T>({1, 1, 1, 1, 1, 3, 1}, shift);
     check<T>({7, 5, 6, 5, 6, 4, 1}, shift);
     check<T>({2, 32, 32, 32, 32, 3, 1}, shift);

@@ -118,7 +118,7 @@ TEST_CASE_TEMPLATE("max_pool and its gradient", T, float, __nv_bfloat16, __half)
                       {{1, 20, 17, 5}, {15, 3, 7}}, {{2, 7, 9, 16}, {2, 3, 1}},  {{1, 5, 40, 72}, {5, 1, 2}},
                       {{1, 4, 4, 264}, {3, 2, 1}},  {{0, 4, 4, 8}, {3, 2, 1}}};
   for (const auto& [in, window] : rows) {
-    for (const std::size_t shift : {0, 1}) {
+    for (const std::size_t shift : {0U, 1U}) {
       check_max_pool<T>(in, window, shift, rounded<T>(random_values(in.count(), 1)));
       check_max_pool<T>(in, window, shift, with_ties(random_values(in.count(), 1)));
     }
@@ -187,7 +187,7 @@ void check_average_pool(const Image& in, Index out_height, Index out_width, std:
 }  // namespace
 
 TEST_CASE_TEMPLATE("average_pool and its gradient", T, float, __nv_bfloat16, __half) {
-  for (const std::size_t shift : {0, 1}) {
+  for (const std::size_t shift : {0U, 1U}) {
     check_average_pool<T, T>({1, 1, 1, 1}, 1, 1, shift);
     check_average_pool<T, T>({7, 4, 3, 5}, 1, 1, shift);
     check_average_pool<T, T>({2, 7, 7, 264}, 1, 1, shift);
@@ -206,10 +206,11 @@ TEST_CASE_TEMPLATE("subsample_shortcut and its gradient move every bit", T, floa
     Image in;
     Index channels;
   };
-  for (const auto& [in, channels] :
-       {Row{{1, 1, 1, 1}, 3}, Row{{7, 4, 6, 3}, 6}, Row{{2, 5, 3, 5}, 13}, Row{{2, 6, 7, 16}, 32},
-        Row{{1, 9, 8, 32}, 64}, Row{{2, 4, 5, 16}, 24}, Row{{1, 3, 3, 8}, 8}, Row{{0, 3, 3, 8}, 8}}) {
-    for (const std::size_t shift : {0, 1}) {
+  for (const Row& row : {Row{{1, 1, 1, 1}, 3}, Row{{7, 4, 6, 3}, 6}, Row{{2, 5, 3, 5}, 13}, Row{{2, 6, 7, 16}, 32},
+                         Row{{1, 9, 8, 32}, 64}, Row{{2, 4, 5, 16}, 24}, Row{{1, 3, 3, 8}, 8}, Row{{0, 3, 3, 8}, 8}}) {
+    const Image& in = row.in;
+    const Index channels = row.channels;
+    for (const std::size_t shift : {0U, 1U}) {
       CAPTURE(in.channels);
       CAPTURE(shift);
       const Image out = {in.batch, (in.height + 1) / 2, (in.width + 1) / 2, channels};
@@ -218,11 +219,11 @@ TEST_CASE_TEMPLATE("subsample_shortcut and its gradient move every bit", T, floa
       const Values dy = rounded<T>(random_values(out.count(), 9));
       if (!x.empty()) x[0] = std::nan("");
       Values expected(dy.size()), dx(x.size());
-      out.for_each([&, in = in, channels = channels](Index n, Index row, Index column, Index c) {
+      out.for_each([&](Index n, Index out_row, Index column, Index c) {
         const Index from = c - (channels - in.channels) / 2;
         if (from < 0 || from >= in.channels) return;
-        expected[out.at(n, row, column, c)] = x[in.at(n, 2 * row, 2 * column, from)];
-        dx[in.at(n, 2 * row, 2 * column, from)] = dy[out.at(n, row, column, c)];
+        expected[out.at(n, out_row, column, c)] = x[in.at(n, 2 * out_row, 2 * column, from)];
+        dx[in.at(n, 2 * out_row, 2 * column, from)] = dy[out.at(n, out_row, column, c)];
       });
       const DeviceValues<T> device_x(x, shift), y(room(out.count()), shift), device_dy(dy, shift);
       const DeviceValues<T> device_dx(room(in.count()), shift);
