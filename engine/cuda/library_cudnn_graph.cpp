@@ -240,7 +240,8 @@ class FrontendGraph final : public CudnnGraph {
 
   /// The plan that contents() wrote.
   void load(const std::vector<std::uint8_t>& contents) {
-    check(graph_.deserialize(handle_, contents, true, false), description_, "cannot use a kept plan");
+    check(handle_ == nullptr ? graph_.deserialize(contents, true) : graph_.deserialize(handle_, contents, true, false),
+          description_, "cannot use a kept plan");
     engines_.emplace_back();
     plans_.push_back(0);
   }

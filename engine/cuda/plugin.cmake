@@ -28,6 +28,17 @@ function(find_cuda_parts)
     set(cuda_missing "no nvcc (set BLINDSPOT_NVCC)" PARENT_SCOPE)
     return()
   endif()
+  if(NOT BLINDSPOT_NVCC_TRIED STREQUAL BLINDSPOT_NVCC)
+    file(WRITE ${CMAKE_BINARY_DIR}/nvcc_works.cu "__global__ void nothing() {}\nint main() { return 0; }\n")
+    execute_process(COMMAND ${BLINDSPOT_NVCC} -std=c++20 -c ${CMAKE_BINARY_DIR}/nvcc_works.cu
+      -o ${CMAKE_BINARY_DIR}/nvcc_works.o RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
+    if(failed)
+      string(REGEX REPLACE "\n.*" "" said "${said}")
+      set(cuda_missing "${BLINDSPOT_NVCC} does not compile C++20 here: ${said}" PARENT_SCOPE)
+      return()
+    endif()
+    set(BLINDSPOT_NVCC_TRIED ${BLINDSPOT_NVCC} CACHE INTERNAL "nvcc that was seen to work")
+  endif()
   get_filename_component(toolkit ${BLINDSPOT_NVCC} REALPATH)
   get_filename_component(toolkit ${toolkit}/../.. ABSOLUTE)
   file(GLOB wheels $ENV{VIRTUAL_ENV}/lib/python3*/site-packages/nvidia/cudnn/include
@@ -96,6 +107,8 @@ message(STATUS "CUDA plug-in: ${BLINDSPOT_NVCC} ${CUDAToolkit_VERSION}, kernels 
 # The kernels, one object a file. Warnings are errors for nvcc and for the g++ that compiles the host's side of them.
 file(GLOB kernel_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/*.cu)
 add_library(blindspot_kernels OBJECT ${kernel_sources})
+set_target_properties(blindspot_kernels PROPERTIES
+  CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden)
 target_include_directories(blindspot_kernels PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/engine/include)
 target_compile_options(blindspot_kernels PRIVATE
   -Werror=all-warnings -Xcompiler=-march=x86-64-v2,-ffp-contract=off,-Wall,-Wextra,-Wshadow)
