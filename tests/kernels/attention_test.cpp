@@ -1,7 +1,6 @@
 // Attention's kernels on the host execution against a reference in double: every element type and precision, odd sizes,
 // the same bits in any slot, any block height and any alignment. May use kernels/ and the controls of cuda_on_host.
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "kernels/attention.cuh"
+#include "kernels/launch.cuh"
 #include "tests/cuda_on_host/host_execution.h"
 
 namespace blindspot::kernels {
