@@ -143,7 +143,7 @@ TEST_CASE("every scheduler of this build gives the same") {
   std::vector<int> from(std::size_t{300} * 256), to(from.size());
   std::iota(from.begin(), from.end(), 0);
   for (const bool reset : {false, true}) {
-    // More threads than the scheduler of threads takes: fibers again.
+    // The second time with the build's own scheduler; that of threads leaves most of these blocks to fibers.
     if (reset) cuda_on_host::reset();
     REQUIRE(launch(reverse, dim3(300), dim3(256), 1024, nullptr, from.data(), to.data()) == cudaSuccess);
     for (std::size_t i = 0; i < to.size(); ++i) REQUIRE(to[i] == from[i / 256 * 256 + 255 - i % 256]);

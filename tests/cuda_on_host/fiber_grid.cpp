@@ -24,7 +24,8 @@ struct Progress {
   std::string failure;
 };
 
-void work(const Launch& launch, std::uint64_t seed, const BlockOrder& order, Progress& progress) {
+void work(const Launch& launch, std::uint64_t seed, std::span<const std::uint64_t> done, Progress& progress) {
+  const BlockOrder order(launch.blocks(), seed);
   thread_local FiberBlock block;
   DynamicSharedMemory dynamic(launch.dynamic_bytes);
   block.prepare(launch);
@@ -37,9 +38,11 @@ void work(const Launch& launch, std::uint64_t seed, const BlockOrder& order, Pro
     const std::uint64_t end = std::min(blocks, begin + blocks_at_once);
     if (begin >= blocks) break;
     for (std::uint64_t place = begin; place < end && !progress.failed; ++place) {
+      const std::uint64_t number = order[place];
+      if (std::ranges::binary_search(done, number)) continue;
       dynamic.poison();
       poison(variables);
-      const std::string failure = block.run(launch, order[place], seed);
+      const std::string failure = block.run(launch, number, seed);
       if (failure.empty()) continue;
       const std::lock_guard lock(progress.mutex);
       if (progress.failure.empty()) progress.failure = failure;
@@ -93,18 +96,18 @@ class Helper {
 
 }  // namespace
 
-std::string run_on_fibers(const Launch& launch, std::uint64_t seed, unsigned workers) {
-  const BlockOrder order(launch.blocks(), seed);
+std::string run_on_fibers(const Launch& launch, std::uint64_t seed, unsigned workers,
+                          std::span<const std::uint64_t> done) {
   Progress progress;
   const bool share =
       workers > 1 && launch.blocks() > blocks_at_once && launch.blocks() * launch.threads() >= worth_sharing;
   if (!share) {
-    work(launch, seed, order, progress);
+    work(launch, seed, done, progress);
     return progress.failure;
   }
   static Helper helper;
-  helper.start([&] { work(launch, seed, order, progress); });
-  work(launch, seed, order, progress);
+  helper.start([&] { work(launch, seed, done, progress); });
+  work(launch, seed, done, progress);
   helper.wait();
   return progress.failure;
 }

@@ -30,7 +30,8 @@ void set_memory_limit(std::size_t bytes);
 void set_seed(std::uint64_t seed);
 
 /// fibers: every CUDA thread of a block on one operating-system thread, quick. threads: an operating-system thread for
-/// each CUDA thread, for ThreadSanitizer; only where built with BLINDSPOT_THREAD_SANITIZER, and used there by default.
+/// each CUDA thread, for ThreadSanitizer, in some blocks of each launch; only where built with
+/// BLINDSPOT_THREAD_SANITIZER, and used there by default.
 enum class Scheduler : std::uint8_t { fibers, threads };
 #if defined(BLINDSPOT_THREAD_SANITIZER)
 inline constexpr bool has_thread_scheduler = true;

@@ -136,7 +136,6 @@ Values convolution(const Values& x, const Values& filter, const OperationDescrip
   for_each_run(sizes[0], grid, [&](std::int64_t first, std::int64_t count) {
     std::vector<double> patches(static_cast<std::size_t>(count * grid.pixels() * grid.patch()), 0.0);
     const double* const from = x.values.data() + first * grid.image();
-#pragma omp parallel for
     for (std::int64_t row = 0; row < count * grid.pixels(); ++row) {
       grid.for_each_tap(row, [&](std::int64_t place, std::int64_t pixel) {
         std::copy_n(from + pixel, grid.channels, patches.data() + place);
@@ -158,7 +157,6 @@ Values convolution_gradient(const Values& dy, const Values& filter, const Operat
     const double* const from = dy.values.data() + first * grid.pixels() * dy.sizes[3];
     const std::vector<double> patches = product(row_major(from, count * grid.pixels(), dy.sizes[3]), weights);
     double* const to = dx.values.data() + first * grid.image();
-#pragma omp parallel for
     for (std::int64_t image = 0; image < count; ++image) {
       for (std::int64_t row = image * grid.pixels(); row < (image + 1) * grid.pixels(); ++row) {
         grid.for_each_tap(row, [&](std::int64_t place, std::int64_t pixel) {

@@ -191,7 +191,6 @@ class ReferenceGraphPlan final : public cuda::GraphPlan {
 /// The whole of a column-major matrix, dense.
 std::vector<double> load_matrix(const cuda::MatrixDescription& matrix, const void* memory, bool to_tf32) {
   std::vector<double> values(static_cast<std::size_t>(matrix.rows * matrix.columns));
-#pragma omp parallel for
   for (std::int64_t column = 0; column < matrix.columns; ++column) {
     for (std::int64_t row = 0; row < matrix.rows; ++row) {
       const double value = element_at(matrix.type, memory, column * matrix.leading_dimension + row);

@@ -34,7 +34,6 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t to) {
 std::vector<double> packed_panels(const MatrixView& b, std::int64_t first, std::int64_t count) {
   const std::int64_t panels = rounded_up(b.columns, tile_columns) / tile_columns;
   std::vector<double> packed(static_cast<std::size_t>(panels * count * tile_columns), 0.0);
-#pragma omp parallel for
   for (std::int64_t panel = 0; panel < panels; ++panel) {
     double* const to = packed.data() + panel * count * tile_columns;
     const std::int64_t columns = std::min<std::int64_t>(tile_columns, b.columns - panel * tile_columns);
@@ -56,7 +55,6 @@ std::vector<double> product(const MatrixView& a, const MatrixView& b) {
   for (std::int64_t first = 0; first < a.columns; first += depth) {
     const std::int64_t count = std::min(depth, a.columns - first);
     const std::vector<double> panels = packed_panels(b, first, count);
-#pragma omp parallel for
     for (std::int64_t row = 0; row < rows; row += tile.rows) {
       std::array<double, depth * most_tile_rows> left{};
       for (std::int64_t k = 0; k < count; ++k) {

@@ -1,5 +1,5 @@
-// Matrix products in double precision for the reference interpreter, with the same bits on every processor and number
-// of threads.
+// Matrix products in double precision for the reference interpreter, with the same bits on every
+// processor.
 #pragma once
 
 #include <cstdint>

@@ -50,7 +50,6 @@ template <typename Body>
 void for_each_element(const Ordered& order, const Body& body) {
   const auto& [n, h, w, c] = order.sizes;
   const std::int64_t rows = n * h;
-#pragma omp parallel for
   for (std::int64_t row = 0; row < rows; ++row) {
     std::int64_t place = row * order.sizes[2] * order.sizes[3];
     const std::int64_t start = row / order.sizes[1] * order.strides[0] + row % order.sizes[1] * order.strides[1];

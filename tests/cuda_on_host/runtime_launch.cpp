@@ -1,6 +1,7 @@
 // Launches: what a GPU would refuse is refused, what shall fail fails, the rest goes to a scheduler.
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -16,8 +17,9 @@ namespace {
 constexpr unsigned most_threads = 1024, most_depth = 64, most_rows = 65535;
 constexpr std::size_t shared_always = std::size_t{48} * 1024, shared_at_most = std::size_t{227} * 1024;
 
-// Starting and waking operating-system threads costs microseconds each: larger launches run on fibers.
-constexpr std::uint64_t most_system_threads = 65536;
+// Waking operating-system threads costs microseconds each: of a larger launch, blocks of this many threads together get
+// them, and the others run on fibers.
+constexpr std::uint64_t most_system_threads = 2048;
 
 bool loses_device(cudaError_t error) {
   return error == cudaErrorLaunchFailure || error == cudaErrorIllegalAddress || error == cudaErrorLaunchTimeout ||
@@ -48,6 +50,24 @@ unsigned workers() {
   return std::min(2U, asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency()));
 }
 
+// The first block, the last, which often has the edges, and others as the seed has them; sorted.
+std::vector<std::uint64_t> blocks_for_threads(const Launch& launch, std::uint64_t seed) {
+  const std::uint64_t blocks = launch.blocks();
+  const std::uint64_t wanted = std::min(blocks, std::max(std::uint64_t{2}, most_system_threads / launch.threads()));
+  const BlockOrder order(blocks, seed);
+  std::set<std::uint64_t> chosen{0, blocks - 1};
+  for (std::uint64_t place = 0; chosen.size() < wanted; ++place) chosen.insert(order[place]);
+  return {chosen.begin(), chosen.end()};
+}
+
+std::string schedule(const Launch& launch) {
+  const auto& controls = state().controls;
+  if (controls.scheduler == Scheduler::fibers) return run_on_fibers(launch, controls.seed, workers(), {});
+  const std::vector<std::uint64_t> watched = blocks_for_threads(launch, controls.seed);
+  const std::string failure = run_on_threads(launch, controls.seed, watched);
+  return failure.empty() ? run_on_fibers(launch, controls.seed, workers(), watched) : failure;
+}
+
 cudaError_t run(const Launch& launch) {
   auto& controls = state().controls;
   ++state().counters.launches;
@@ -55,10 +75,7 @@ cudaError_t run(const Launch& launch) {
   if (controls.launches_to_failure > 0 && --controls.launches_to_failure == 0) {
     status = controls.launch_error;
   } else {
-    const std::string failure =
-        controls.scheduler == Scheduler::threads && launch.blocks() * launch.threads() <= most_system_threads
-            ? run_on_threads(launch, controls.seed)
-            : run_on_fibers(launch, controls.seed, workers());
+    const std::string failure = schedule(launch);
     if (!failure.empty()) {
       std::fprintf(stderr, "cuda_on_host: kernel %s: %s\n", symbols_of(launch.kernel).name.c_str(), failure.c_str());
       status = cudaErrorLaunchFailure;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 
 namespace cuda_on_host {
@@ -25,9 +26,11 @@ struct Launch {
   std::uint64_t blocks() const { return std::uint64_t{grid.x} * grid.y * grid.z; }
 };
 
-/// Both return what went wrong, or nothing. The order of everything follows from the seed.
-std::string run_on_fibers(const Launch& launch, std::uint64_t seed, unsigned workers);
-std::string run_on_threads(const Launch& launch, std::uint64_t seed);
+/// Both return what went wrong, or nothing. The order of everything follows from the seed. Fibers run every block but
+/// those of `done`, which is sorted; threads run the given ones.
+std::string run_on_fibers(const Launch& launch, std::uint64_t seed, unsigned workers,
+                          std::span<const std::uint64_t> done);
+std::string run_on_threads(const Launch& launch, std::uint64_t seed, std::span<const std::uint64_t> blocks);
 
 /// The running block, as its threads see it.
 class BlockExecutor {

@@ -233,13 +233,12 @@ void ThreadBlock::abort_block(const std::string& reason) {
   }
 }
 
-std::string run_on_threads(const Launch& launch, std::uint64_t seed) {
+std::string run_on_threads(const Launch& launch, std::uint64_t seed, std::span<const std::uint64_t> blocks) {
   static ThreadBlock executor;
-  const BlockOrder order(launch.blocks(), seed);
   DynamicSharedMemory shared(launch.dynamic_bytes);
-  for (std::uint64_t place = 0; place < launch.blocks(); ++place) {
+  for (const std::uint64_t block : blocks) {
     shared.poison();
-    std::string failure = executor.run(launch, order[place], seed, shared.get());
+    std::string failure = executor.run(launch, block, seed, shared.get());
     if (!failure.empty()) return failure;
   }
   return {};
