@@ -64,7 +64,7 @@ TEST_CASE("probability and seed, however sure the network is") {
         double& own = logits[static_cast<std::size_t>(n * count) + static_cast<std::size_t>(classes.back())];
         own = static_cast<double>(static_cast<float>(own + lead));
       }
-      for (const std::size_t shift : {0, 1}) {
+      for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
         const Loss loss = loss_of(logits, classes, shift);
         for (std::int64_t n = 0; n < images; ++n) {
           const auto image = static_cast<std::size_t>(n);

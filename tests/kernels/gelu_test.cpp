@@ -28,7 +28,7 @@ Values gelu_gradient(const Values& x, Values dy) {
 
 TEST_CASE_TEMPLATE("gelu and its gradient", T, float, __nv_bfloat16, __half) {
   for (const std::int64_t count : {1, 7, 8, 77, 4096, 5003}) {
-    for (const std::size_t shift : {0, 1}) {
+    for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
       for (const double range : {1.0, 8.0, 40.0}) {
         CAPTURE(count);
         CAPTURE(range);

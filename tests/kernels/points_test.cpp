@@ -64,7 +64,7 @@ TEST_CASE("points of a triangle are mixed in double and rounded once") {
           expected.push_back(clamp ? std::clamp(value, 0.0, 1.0) : value);
         }
       }
-      for (const std::size_t shift : {0, 1}) {
+      for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
         // 0 and −0 are one number here.
         CHECK(mixed(images, weights, 3, points, clamp, shift) == expected);
       }
@@ -83,7 +83,7 @@ TEST_CASE("a triangle of three equal images has equal images") {
 
 TEST_CASE("width directions are orthogonal to v and of unit length") {
   for (const std::int64_t count : {12, 3072, 5001}) {
-    for (const std::size_t shift : {0, 1}) {
+    for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
       CAPTURE(count);
       const Values x = random_values(count, 3, 0, 1), v = random_values(count, 4, -0.2, 0.3);
       const Values directions = random_values(5 * count, 5, -2, 2.5);

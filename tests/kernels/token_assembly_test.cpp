@@ -60,7 +60,7 @@ void check_copies(const kernels::TokenShape& shape, std::size_t shift) {
 TEST_CASE_TEMPLATE("tokens are assembled, and taken apart again", T, float, __nv_bfloat16, __half) {
   for (const kernels::TokenShape& shape : shapes) {
     CAPTURE(shape.width);
-    for (const std::size_t shift : {0, 3}) {
+    for (const std::size_t shift : {std::size_t{0}, std::size_t{3}}) {
       check_assembly<T>(shape, shift);
       check_copies<float, T>(shape, shift);
       check_copies<T, float>(shape, shift);

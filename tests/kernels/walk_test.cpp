@@ -131,7 +131,7 @@ TEST_CASE("projection onto gradients of zero, of tiny magnitude, and NaN") {
 
 TEST_CASE("step has the bits of the formula in float32") {
   for (const bool adversarial : {false, true}) {
-    for (const std::size_t shift : {0, 1}) {
+    for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
       check_step(1, 3, adversarial, shift);
       check_step(3, 105, adversarial, shift);
       check_step(2, 8196, adversarial, shift);
@@ -154,13 +154,13 @@ TEST_CASE_TEMPLATE("accepted images are taken over whole, others stay", T, float
                    std::uint8_t, double) {
   for (const std::int64_t count : {1, 5, 16, 1000, 24570}) {
     CAPTURE(count);
-    for (const std::size_t shift : {0, 1}) check_select<T>(5, count, shift);
+    for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) check_select<T>(5, count, shift);
   }
 }
 
 TEST_CASE_TEMPLATE("a rejected NaN poisons, and nothing else does", T, float, __nv_bfloat16, __half) {
   for (const std::int64_t count : {2, 16, 5000}) {
-    for (const std::size_t shift : {0, 1}) {
+    for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
       Values from = rounded<T>(random_values(2 * count, 9)), to = rounded<T>(random_values(2 * count, 10));
       from[0] = from[static_cast<std::size_t>(count)] = std::nan("");
       from[static_cast<std::size_t>(count + 1)] = std::numeric_limits<double>::infinity();

@@ -131,14 +131,14 @@ void add_note(std::vector<OperationCase>& cases, std::int64_t images) {
                    [images](Call& call) {
                      Array accepted = call.device.array(Type::uint8, {images});
                      call.device.accept(call.in[0], call.in[1], 0.25F, accepted);
-                     for (const std::size_t first : {0, 1, 0}) {
+                     for (const std::size_t first : {std::size_t{0}, std::size_t{1}, std::size_t{0}}) {
                        call.device.note_judgement(call.in[first], call.in[1 - first], accepted, call.in[2],
                                                   call.out[0]);
                      }
                    },
                    [](const auto& in) {
                      Values lines;
-                     for (const std::size_t first : {0, 1}) {
+                     for (const std::size_t first : {std::size_t{0}, std::size_t{1}}) {
                        lines.insert(lines.end(), in[first].begin(), in[first].end());
                        lines.insert(lines.end(), in[1 - first].begin(), in[1 - first].end());
                        for (std::size_t n = 0; n < in[0].size(); ++n) lines.push_back(in[0][n] - in[1][n] < 0.25);
