@@ -152,6 +152,14 @@ class Attention {
                               Array& dqkv) = 0;
 };
 
+/// Calls that can be made again and again without the host. Destroy it before the arrays that it uses.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// The calls, `times` times over.
+  virtual void play(std::int64_t times) = 0;
+};
+
 // --- the device ----------------------------------------------------------------------------------------------------
 
 struct PoolDescription {
@@ -177,6 +185,11 @@ class Device {
   virtual int threads() const = 0;           ///< 0 where the word means nothing
   /// How many images of a batch go through a network together.
   virtual std::int64_t preferred_slice(std::int64_t batch) const = 0;
+  /// How many rounds of a walk may be queued before the host looks at their decisions; 1: it looks at each.
+  virtual std::int64_t rounds_together() const = 0;
+  /// Calls of this device that do the same each time, on the same arrays: no upload, no download. A device may run them
+  /// once to record them without computing, and then play the recording; another just calls.
+  virtual std::unique_ptr<Recording> record(std::function<void()> calls) = 0;
   /// Floating-point operations (two a multiply-add) of one forward and one input gradient through every convolution,
   /// linear and attention prepared so far.
   virtual double prepared_operations() const = 0;
@@ -196,6 +209,7 @@ class Device {
   virtual std::uint64_t available_bytes() const = 0;
   virtual void upload(std::span<const float> values, Array& to) = 0;             // to: float32
   virtual void upload(std::span<const std::int32_t> values, Array& to) = 0;      // to: int32
+  virtual void upload(std::span<const std::uint8_t> values, Array& to) = 0;      // to: uint8
   virtual void download(const Array& from, std::span<float> values) = 0;         // from: float32
   virtual void download(const Array& from, std::span<std::uint8_t> values) = 0;  // from: uint8
   virtual void copy(const Array& from, Array& to) = 0;                           // same type and count
@@ -287,6 +301,11 @@ class Device {
   /// to[b] ← from[b] where accepted[b]; any type and shape with first size B. `poison`: where not accepted,
   /// to ← to + 0·from, as the authors' code does (NaN spreads).
   virtual void select(const Array& accepted, const Array& from, bool poison, Array& to) = 0;
+  /// Keeps a round's judgement for the host to read later: history[counter[0]] ← (probability, target_probability,
+  /// accepted as 0 or 1), then counter[0] ← counter[0] + 1; nothing where the history is full. history float32
+  /// [rounds, 3, B], counter int32 [1].
+  virtual void note_judgement(const Array& probability, const Array& target_probability, const Array& accepted,
+                              Array& counter, Array& history) = 0;
 };
 
 }  // namespace blindspot

@@ -12,9 +12,11 @@
 namespace blindspot {
 
 struct DeviceChoice {
-  std::string device;  ///< "cpu"
+  std::string device;  ///< "cpu" or "cuda:0"
   Precision precision = Precision::fp32;
   int threads = 0;
+  int gpu = -1;      ///< number of the GPU; −1: the CPU
+  std::string note;  ///< one line where `auto` had to do without the CUDA plug-in that is there, else empty
 };
 
 /// Throws Error(usage) for a name that is not auto|cpu|cuda[:N] or a precision that the device lacks, Error(device)

@@ -10,28 +10,12 @@
 
 #include "engine/devices.h"
 #include "engine/levelset/walk.h"
+#include "engine/model_networks.h"
 #include "engine/model_source.h"
 
 namespace blindspot {
 
 namespace {
-
-constexpr std::int64_t default_batch = 8;
-
-/// A network on a device of its own.
-struct PreparedNetwork {
-  std::unique_ptr<Device> device;
-  std::unique_ptr<Network> network;  // after device: its arrays go first
-};
-
-PreparedNetwork prepare_network(const ModelSource& source, const DeviceChoice& choice, std::int64_t batch) {
-  PreparedNetwork prepared;
-  prepared.device = make_device(choice);
-  const std::int64_t slice = std::clamp<std::int64_t>(prepared.device->preferred_slice(batch), 1, batch);
-  prepared.network =
-      build(source.architecture, source.state, source.information.preprocessing, slice, *prepared.device);
-  return prepared;
-}
 
 /// Images laid one behind the other, the last slice filled up with copies of the first image.
 std::vector<float> pack_slice(const std::vector<const Image*>& images, std::size_t first, std::size_t slice,
@@ -79,7 +63,7 @@ class Forgetting {
 
 /// Calls `use(logits, first, count)` for each slice of `images`.
 template <typename Use>
-void forward_slices(PreparedNetwork& prepared, const std::vector<const Image*>& images, const Cancelled& cancelled,
+void forward_slices(NetworkOnDevice& prepared, const std::vector<const Image*>& images, const Cancelled& cancelled,
                     const Use& use) {
   Network& network = *prepared.network;
   Device& device = *prepared.device;
@@ -106,7 +90,7 @@ std::vector<std::vector<float>> rows_of(Device& device, const Array& logits, std
   return rows;
 }
 
-std::vector<std::vector<float>> logits_of(PreparedNetwork& prepared, const std::vector<const Image*>& images,
+std::vector<std::vector<float>> logits_of(NetworkOnDevice& prepared, const std::vector<const Image*>& images,
                                           const Cancelled& cancelled) {
   std::vector<std::vector<float>> all;
   forward_slices(prepared, images, cancelled, [&](const Array& logits, std::size_t, std::size_t count) {
@@ -119,31 +103,12 @@ std::vector<std::vector<float>> logits_of(PreparedNetwork& prepared, const std::
 
 struct Model::Implementation {
   ModelSource source;
-  DeviceChoice choice;
-  std::int64_t batch = default_batch;
-  PreparedNetwork prepared;
-  PreparedNetwork fp32;  // made at the first verification of a model of lower precision
-  std::size_t arena_bytes = 0;
-  std::int64_t prepared_slots = 0;  // for which the arena was taken
+  ModelNetworks networks;  // after source, which it reads
   double milliseconds_to_open = 0;
   Cancelled cancelled;
 
-  /// No more than `pairs` need, in whole slices: the shapes that run are the slices', so this changes no bits.
-  std::int64_t slots_for(std::size_t pairs) const {
-    const std::int64_t slice = prepared.network->batch();
-    const std::int64_t needed = (static_cast<std::int64_t>(pairs) + slice - 1) / slice * slice;
-    return std::max(slice, std::min(batch, needed));
-  }
-
-  PreparedNetwork& fp32_network() {
-    if (choice.precision == Precision::fp32) return prepared;
-    if (!fp32.network) {
-      DeviceChoice exact = choice;
-      exact.precision = Precision::fp32;
-      fp32 = prepare_network(source, exact, 1);
-    }
-    return fp32;
-  }
+  Implementation(ModelSource opened, const DeviceChoice& choice, const ModelOptions& options)
+      : source(std::move(opened)), networks(source, choice, options.batch), cancelled(options.cancelled) {}
 };
 
 Model::Model(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
@@ -155,18 +120,9 @@ Model Model::open(const std::string& model, const ModelOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   if (options.batch < 0) throw Error(ErrorKind::usage, fmt::format("--batch {}: it must be 0 or more", options.batch));
   const DeviceChoice choice = choose_device(options.device, options.precision, options.threads);
-  auto implementation =
-      std::make_unique<Implementation>(Implementation{open_model_source(model, options),
-                                                      choice,
-                                                      options.batch == 0 ? default_batch : options.batch,
-                                                      {},
-                                                      {},
-                                                      0,
-                                                      0,
-                                                      0,
-                                                      options.cancelled});
-  implementation->source.information.weights_sha256 = implementation->source.state.sha256();
-  implementation->prepared = prepare_network(implementation->source, choice, implementation->batch);
+  ModelSource source = open_model_source(model, options);
+  source.information.weights_sha256 = source.state.sha256();
+  auto implementation = std::make_unique<Implementation>(std::move(source), choice, options);
   implementation->milliseconds_to_open =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return Model(std::move(implementation));
@@ -176,42 +132,45 @@ const ModelInformation& Model::information() const {
   return implementation_->source.information;
 }
 std::string Model::device() const {
-  return implementation_->prepared.device->name();
+  return implementation_->networks.working().device->name();
 }
 std::string Model::device_description() const {
-  return implementation_->prepared.device->description();
+  return implementation_->networks.working().device->description();
+}
+std::string Model::device_note() const {
+  return implementation_->networks.choice().note;
 }
 Precision Model::precision() const {
-  return implementation_->choice.precision;
+  return implementation_->networks.choice().precision;
 }
 int Model::threads() const {
-  return implementation_->prepared.device->threads();
+  return implementation_->networks.working().device->threads();
 }
 std::int64_t Model::batch() const {
-  return implementation_->batch;
+  return implementation_->networks.batch();
 }
 std::int64_t Model::slice() const {
-  return implementation_->prepared.network->batch();
+  return implementation_->networks.working().network->batch();
 }
 std::size_t Model::arena_bytes() const {
-  return implementation_->arena_bytes;
+  return implementation_->networks.arena_bytes();
 }
 double Model::milliseconds_to_open() const {
   return implementation_->milliseconds_to_open;
 }
 double Model::operations_per_image() const {
-  return implementation_->prepared.device->prepared_operations() / static_cast<double>(slice());
+  return implementation_->networks.working().device->prepared_operations() / static_cast<double>(slice());
 }
 
 std::vector<std::vector<float>> Model::logits(const std::vector<const Image*>& images) {
-  return logits_of(implementation_->prepared, images, implementation_->cancelled);
+  return logits_of(implementation_->networks.working(), images, implementation_->cancelled);
 }
 
 std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& images,
                                               const std::vector<std::int32_t>& classes) {
   if (images.size() != classes.size()) throw Error(ErrorKind::usage, "as many classes as images are needed");
   check_classes(classes, information().class_count);
-  PreparedNetwork& prepared = implementation_->prepared;
+  NetworkOnDevice& prepared = implementation_->networks.working();
   Network& network = *prepared.network;
   Device& device = *prepared.device;
   const auto slice = static_cast<std::size_t>(network.batch());
@@ -249,36 +208,19 @@ std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& i
 }
 
 std::size_t Model::prepare_walks(std::size_t pairs) {
-  Implementation& state = *implementation_;
-  Network& network = *state.prepared.network;
-  Device& device = *state.prepared.device;
-  if (state.slots_for(pairs) <= state.prepared_slots) return state.arena_bytes;
-  state.prepared_slots = 0;
-  for (;;) {
-    const std::int64_t slots = state.slots_for(pairs);
-    state.arena_bytes = levelset::memory_of_run(network, device, slots);
-    if (state.arena_bytes <= device.available_bytes()) break;
-    if (slots <= network.batch()) {
-      throw Error(ErrorKind::device, fmt::format("out of memory: {} walks at a time take {} MiB, {} MiB are free",
-                                                 slots, state.arena_bytes >> 20U, device.available_bytes() >> 20U));
-    }
-    state.batch = std::max(network.batch(), slots / 2);
-  }
-  device.commit(state.arena_bytes);
-  state.prepared_slots = state.slots_for(pairs);
-  return state.arena_bytes;
+  return implementation_->networks.prepare_walks(pairs);
 }
 
 bool Model::walk(const std::vector<WalkPair>& pairs, const WalkParameters& parameters, const WalkOptions& options) {
   parameters.check();
   for (const WalkPair& pair : pairs) check_classes({pair.source_class, pair.target_class}, information().class_count);
-  PreparedNetwork& prepared = implementation_->prepared;
+  NetworkOnDevice& prepared = implementation_->networks.working();
   prepare_walks(pairs.size());
   levelset::Fp32Probabilities reverify;
   if (precision() != Precision::fp32) {
     reverify = [this](std::span<const Image* const> images, std::span<const std::array<std::int32_t, 2>> classes) {
       const std::vector<std::vector<float>> logits =
-          logits_of(implementation_->fp32_network(), {images.begin(), images.end()}, implementation_->cancelled);
+          logits_of(implementation_->networks.exact(), {images.begin(), images.end()}, implementation_->cancelled);
       std::vector<std::array<float, 2>> probabilities;
       for (std::size_t i = 0; i < logits.size(); ++i) {
         const std::vector<double> p = softmax(logits[i]);
@@ -293,8 +235,8 @@ bool Model::walk(const std::vector<WalkPair>& pairs, const WalkParameters& param
     return (options.cancelled && options.cancelled()) || (implementation_->cancelled && implementation_->cancelled());
   };
   try {
-    return levelset::traverse(*prepared.network, *prepared.device, implementation_->slots_for(pairs.size()), pairs,
-                              parameters, stoppable, reverify);
+    return levelset::traverse(*prepared.network, *prepared.device, implementation_->networks.slots_for(pairs.size()),
+                              pairs, parameters, stoppable, reverify);
   } catch (const Stopped&) {
     return false;  // while recomputing in fp32
   }
@@ -305,7 +247,7 @@ std::vector<float> Model::probabilities_fp32(const std::vector<const Image*>& im
   if (images.size() != classes.size()) throw Error(ErrorKind::usage, "as many classes as images are needed");
   check_classes(classes, information().class_count);
   const std::vector<std::vector<float>> logits =
-      logits_of(implementation_->fp32_network(), images, implementation_->cancelled);
+      logits_of(implementation_->networks.exact(), images, implementation_->cancelled);
   std::vector<float> probabilities;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     probabilities.push_back(static_cast<float>(softmax(logits[i])[static_cast<std::size_t>(classes[i])]));

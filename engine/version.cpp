@@ -4,6 +4,7 @@
 
 #include "blindspot/model.h"
 #include "engine/cpu/cpu_device.h"
+#include "engine/plugin_loader.h"
 
 namespace blindspot {
 
@@ -12,7 +13,8 @@ std::string_view version() {
 }
 
 std::string version_details() {
-  return fmt::format("blindspot {}: {}; zlib {}; without CUDA", version(), cpu::describe_processor(), zlibVersion());
+  return fmt::format("blindspot {}: {}; zlib {}; {} CUDA", version(), cpu::describe_processor(), zlibVersion(),
+                     cuda_plugin().table != nullptr ? "with" : "without");
 }
 
 }  // namespace blindspot

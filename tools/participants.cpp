@@ -46,8 +46,9 @@ std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> imag
 }
 
 void say_what_is_assumed(const Model& model, bool quiet) {
-  const ModelInformation& information = model.information();
   if (quiet) return;
+  if (const std::string note = model.device_note(); !note.empty()) std::cerr << note << '\n';
+  const ModelInformation& information = model.information();
   if (information.assumed_heads > 0) {
     std::cerr << fmt::format("{} attention heads are assumed, from the width; --heads says otherwise\n",
                              information.assumed_heads);

@@ -2,7 +2,7 @@
 # Debian 12 and later and Ubuntu 24.04 and later give them. `require build` for building, `require check` for the checks.
 
 build_packages="g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-  libssl-dev libstb-dev doctest-dev libbenchmark-dev"
+  libssl-dev libstb-dev doctest-dev libbenchmark-dev libboost-context-dev"
 test_packages="python3 python3-jsonschema"
 check_packages="clang clang-tidy clang-format python3-venv python3-pip git"
 

@@ -1,9 +1,11 @@
 #!/bin/bash
 # Installs what is missing, builds, and tests.
-#   tools/test.sh          the release build and its tests (about 15 minutes on two cores)
-#   tools/test.sh --ci     the same code with oneDNN 3, clang-tidy, the sanitizers on small shapes
-#   tools/test.sh --onednn-3, --sanitizers, --tidy   one of these three alone
-#   tools/test.sh --full   the release build and every test, the long ones too
+#   tools/test.sh          the release build and its tests, the host execution of CUDA among them (about 15 minutes on two
+#                          cores); the CUDA plug-in is built where there is an nvcc
+#   tools/test.sh --ci     the CUDA plug-in by nvcc for one architecture, the same code with oneDNN 3, the sanitizers on small
+#                          shapes, clang-tidy over the product
+#   tools/test.sh --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy   one of these alone
+#   tools/test.sh --full   the release build and every test, the long ones too, and clang-tidy over everything
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/requirements.sh
@@ -19,6 +21,14 @@ build() {  # build PRESET [CMAKE-OPTION...]
 run_release() {
   build release
   ctest --test-dir build/release --output-on-failure "$@"
+}
+
+# The plug-in as nvcc makes it: where there is an nvcc, a build that left CUDA out fails. ptxas must not spill registers.
+run_nvcc() {
+  if [ ! -x "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)" ]; then echo "nvcc: skipped: there is none"; return; fi
+  tools/cudnn-frontend.sh
+  build release -DBLINDSPOT_CUDA=ON -DBLINDSPOT_CUDA_ARCHITECTURES=90
+  tools/kernel-report.sh build/release
 }
 
 # The library of the other generation: Debian 12 has oneDNN 2.6, Debian 13 and Ubuntu 24.04 have 3.x.
@@ -37,13 +47,13 @@ run_onednn_3() {
   ctest --test-dir build/onednn-3-release --output-on-failure -LE 'full|cli'
 }
 
-run_clang_tidy() {
+run_clang_tidy() {  # run_clang_tidy FOLDERS, as alternatives of a regular expression
   build release
   run-clang-tidy -quiet -j "$(nproc)" -p build/release -extra-arg=-Wno-unknown-warning-option \
-    "^$PWD/(engine|weights|tools|tests|bench)/" >build/clang-tidy.log 2>&1 ||
+    "^$PWD/($1)/.*\\.cpp" >build/clang-tidy.log 2>&1 ||
     { grep -E 'error|warning' build/clang-tidy.log | sort -u; exit 1; }
   echo "clang-tidy: clean"
-  git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run -Werror
+  git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror
   echo "clang-format: clean"
 }
 

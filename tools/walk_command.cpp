@@ -83,6 +83,7 @@ WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
   outcome.interrupted = !walked.complete;
   outcome.document = result_document(walk.model, plan, outcome.walked, outcome.interrupted);
   if (outcome.interrupted) outcome.exit_code = walk.stop.exit_code();
+  if (!walked.fault.empty()) outcome.exit_code = static_cast<int>(ErrorKind::device);
   if (!outcome.interrupted && !plan.dropped.empty()) outcome.exit_code = left_something_out;
   for (const DroppedSource& dropped : plan.dropped) {
     say(request, fmt::format("dropped {}: {}", dropped.path, dropped.reason));
@@ -96,6 +97,7 @@ WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
   write_text(walk.folder.path() / "result.json", to_text(outcome.document));
   walk.folder.commit();
   outcome.saved = true;
+  if (!walked.fault.empty()) std::cerr << "blindspot: " << walked.fault << '\n';
   if (outcome.interrupted) {
     say(request, fmt::format("stopped: {} of {} pairs are done and saved in {}", outcome.walked.size(),
                              plan.pairs.size(), request.output.path));

@@ -170,14 +170,21 @@ WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool
     pair_ended(plan.pairs[number], result);
     ended[number] = set_aside(plan.pairs[number], std::move(result), *pairs[number].target, plan.keep_path, store);
   };
-  if (!pairs.empty()) model.walk(pairs, plan.parameters, options);
-
   WalkedPairs walked;
+  try {
+    if (!pairs.empty()) model.walk(pairs, plan.parameters, options);
+  } catch (const Error& error) {
+    const bool nothing_ended =
+        std::none_of(ended.begin(), ended.end(), [](const auto& pair) { return pair.has_value(); });
+    if (error.kind() != ErrorKind::device || nothing_ended) throw;
+    walked.fault = error.what();
+  }
   for (std::optional<WalkedPair>& pair : ended) {
     if (pair) walked.pairs.push_back(*std::move(pair));
   }
   // What was walked is worth keeping even where there is no time left to measure it.
-  walked.complete = walked.pairs.size() == pairs.size() && measure_8bit(model, plan, store, walked.pairs);
+  walked.complete =
+      walked.fault.empty() && walked.pairs.size() == pairs.size() && measure_8bit(model, plan, store, walked.pairs);
   return walked;
 }
 

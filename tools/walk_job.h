@@ -60,10 +60,13 @@ using PairEnded = std::function<void(const PairNumbers& numbers, const WalkResul
 /// Pairs that were walked to their end, in the plan's order.
 struct WalkedPairs {
   std::vector<WalkedPair> pairs;
-  bool complete = false;  ///< false: a signal kept some from being walked, or from being measured in 8 bits (NaN)
+  /// false: a signal or a fault of the device kept some from being walked, or from being measured in 8 bits (NaN).
+  bool complete = false;
+  std::string fault;  ///< what the device said when it failed, after which no more could be walked; else empty
 };
 
-/// Walks and measures; images go into `store`. Throws Error(input) for a noise file with another number of rows.
+/// Walks and measures; images go into `store`. Throws Error(input) for a noise file with another number of rows, and
+/// Error(device) if the device fails before any pair has ended.
 WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool quiet, const PairEnded& pair_ended);
 
 }  // namespace blindspot::tools

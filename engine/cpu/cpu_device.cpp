@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "engine/cpu/available_memory.h"
 #include "engine/cpu/cpu_device_class.h"
@@ -20,11 +21,27 @@ namespace {
 // The largest part of a copy that is not worth a second thread.
 constexpr std::int64_t copy_grain = 65536;
 
-void check(bool fits, const char* operation, const Array& array, std::size_t count) {
+void check(bool fits, const char* operation, const Shape& shape, std::size_t count) {
   if (fits) return;
-  throw Error(ErrorKind::fault, fmt::format("{}: {} values and an array {} of another type or size", operation, count,
-                                            array.shape().text()));
+  throw Error(ErrorKind::fault,
+              fmt::format("{}: {} values and an array {} of another type or size", operation, count, shape.text()));
 }
+
+void check(bool fits, const char* operation, const Array& array, std::size_t count) {
+  check(fits, operation, array.shape(), count);
+}
+
+/// Nothing is gained by recording on the CPU: the calls are made each time.
+class RepeatedCalls final : public Recording {
+ public:
+  explicit RepeatedCalls(std::function<void()> calls) : calls_(std::move(calls)) {}
+  void play(std::int64_t times) override {
+    for (std::int64_t i = 0; i < times; ++i) calls_();
+  }
+
+ private:
+  std::function<void()> calls_;
+};
 
 }  // namespace
 
@@ -50,6 +67,10 @@ CpuDevice::CpuDevice(const CpuOptions& options)
 
 CpuDevice::~CpuDevice() = default;
 
+std::unique_ptr<Recording> CpuDevice::record(std::function<void()> calls) {
+  return std::make_unique<RepeatedCalls>(std::move(calls));
+}
+
 std::string CpuDevice::description() const {
   const bool widened = product_type_ != activation_type();
   return fmt::format("{}, {} thread{}{}", library_description(), threads_, threads_ == 1 ? "" : "s",
@@ -69,7 +90,10 @@ Array CpuDevice::array(Type type, Shape shape) {
 }
 
 Array CpuDevice::constant(std::span<const float> values, Shape shape) {
-  return constants_.take(values, shape);
+  check(static_cast<std::int64_t>(values.size()) == shape.count(), "constant", shape, values.size());
+  Array constant = constants_.take(Type::float32, shape);
+  std::memcpy(constant.data(), values.data(), values.size_bytes());
+  return constant;
 }
 
 std::size_t CpuDevice::rehearse(const std::function<void()>& calls) {
@@ -91,6 +115,11 @@ void CpuDevice::upload(std::span<const float> values, Array& to) {
 
 void CpuDevice::upload(std::span<const std::int32_t> values, Array& to) {
   check(to.type() == Type::int32 && values.size_bytes() == to.bytes(), "upload", to, values.size());
+  if (!rehearsing()) std::memcpy(to.data(), values.data(), to.bytes());
+}
+
+void CpuDevice::upload(std::span<const std::uint8_t> values, Array& to) {
+  check(to.type() == Type::uint8 && values.size_bytes() == to.bytes(), "upload", to, values.size());
   if (!rehearsing()) std::memcpy(to.data(), values.data(), to.bytes());
 }
 
@@ -138,10 +167,6 @@ void CpuDevice::round_to_bfloat16(std::span<float> values) const {
     kernels_->to_bfloat16(part, rounded.data(), count);
     kernels_->to_float32(rounded.data(), part, count);
   }
-}
-
-std::size_t mask_bytes(std::int64_t count) {
-  return (static_cast<std::size_t>(count) + 7) / 8;
 }
 
 }  // namespace blindspot::cpu

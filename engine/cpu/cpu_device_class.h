@@ -6,8 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "engine/cpu/arena.h"
+#include "engine/arena.h"
 #include "engine/cpu/cpu_device.h"
+#include "engine/cpu/memory.h"
 
 namespace blindspot::cpu {
 
@@ -25,6 +26,8 @@ class CpuDevice final : public Device {
   /// factors are rounded to bfloat16 all the same, and sums are float32 in any case).
   Type product_type() const { return product_type_; }
   std::int64_t preferred_slice(std::int64_t batch) const override;
+  std::int64_t rounds_together() const override { return 1; }
+  std::unique_ptr<Recording> record(std::function<void()> calls) override;
   double prepared_operations() const override { return prepared_operations_; }
 
   /// True while the calls are only counted: nothing is computed, no array may be touched.
@@ -43,6 +46,7 @@ class CpuDevice final : public Device {
   std::uint64_t available_bytes() const override;
   void upload(std::span<const float> values, Array& to) override;
   void upload(std::span<const std::int32_t> values, Array& to) override;
+  void upload(std::span<const std::uint8_t> values, Array& to) override;
   void download(const Array& from, std::span<float> values) override;
   void download(const Array& from, std::span<std::uint8_t> values) override;
   void copy(const Array& from, Array& to) override;
@@ -101,6 +105,8 @@ class CpuDevice final : public Device {
   void accept(const Array& start_probability, const Array& candidate_probability, float delta,
               Array& accepted) override;
   void select(const Array& accepted, const Array& from, bool poison, Array& to) override;
+  void note_judgement(const Array& probability, const Array& target_probability, const Array& accepted, Array& counter,
+                      Array& history) override;
 
   /// oneDNN's engine and stream, in the one file that knows its version (onednn.h).
   struct Library;
@@ -115,15 +121,12 @@ class CpuDevice final : public Device {
   int threads_ = 1;
   Type product_type_ = Type::float32;
   double prepared_operations_ = 0;
-  Arena arena_;
-  ConstantMemory constants_;
+  HostMemory memory_;
+  Arena arena_{memory_};
+  ConstantMemory constants_{memory_};
   std::unique_ptr<Library> library_;
   const VectorKernels* kernels_ = nullptr;
 };
-
-/// Bytes that hold the mask of `count` elements: element i (row-major over the whole array) is bit i mod 8 of byte i/8.
-/// A mask's memory is padded to 64 bytes, so vector loops may write whole words at its end.
-std::size_t mask_bytes(std::int64_t count);
 
 }  // namespace blindspot::cpu
 

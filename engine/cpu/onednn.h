@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/cpu/arena.h"
+#include "engine/cpu/memory.h"
 #include "engine/cpu/cpu_device_class.h"
 
 namespace blindspot::cpu {

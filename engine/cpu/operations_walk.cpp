@@ -235,4 +235,22 @@ void CpuDevice::select(const Array& accepted, const Array& from, bool poison, Ar
   });
 }
 
+void CpuDevice::note_judgement(const Array& probability, const Array& target_probability, const Array& accepted,
+                               Array& counter, Array& history) {
+  const Shape& shape = history.shape();  // [rounds, 3, B]
+  require(history.type() == Type::float32 && shape.rank() == 3 && shape[1] == 3 && are_floats(probability, shape[2]) &&
+              are_floats(target_probability, shape[2]) && accepted.type() == Type::uint8 &&
+              accepted.shape().count() == shape[2] && counter.type() == Type::int32 && counter.shape().count() == 1,
+          "note_judgement");
+  parallel_for(1, 1, [&](std::int64_t, std::int64_t) {
+    std::int32_t& round = *elements<std::int32_t>(counter);
+    if (round < 0 || round >= shape[0]) return;
+    float* to = elements<float>(history) + round * 3 * shape[2];
+    std::copy_n(elements<float>(probability), shape[2], to);
+    std::copy_n(elements<float>(target_probability), shape[2], to + shape[2]);
+    std::copy_n(elements<std::uint8_t>(accepted), shape[2], to + 2 * shape[2]);
+    ++round;
+  });
+}
+
 }  // namespace blindspot::cpu

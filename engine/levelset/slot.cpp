@@ -1,6 +1,7 @@
 // The decisions of one walk, iteration by iteration, apart from all arrays. Uses the standard library only.
 #include "engine/levelset/slot.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -81,6 +82,13 @@ void Slot::judge(float probability, float target_probability, bool accepted) {
   }
   probability_ = probability;
   target_probability_ = target_probability;
+}
+
+std::int64_t Slot::rounds_to_see() const {
+  if (stage_ != Stage::walking) return 1;
+  if (options_->keep_trace && iteration_ < options_->trace_images) return 1;
+  return std::min(parameters_->iterations - iteration_,
+                  parameters_->record_every - iteration_ % parameters_->record_every);
 }
 
 bool Slot::traced() const {

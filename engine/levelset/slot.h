@@ -37,6 +37,9 @@ class Slot {
   /// Takes in what the forward pass said of the point, and the device's decision; moves on to the next stage.
   void judge(float probability, float target_probability, bool accepted);
 
+  /// Judgements until there is something to see, when each may be taken in without a look at the image: at least 1.
+  std::int64_t rounds_to_see() const;
+
   // What there is to see after a judgement; p and p_t of the current x follow.
   bool source_seen() const { return stage_ == Stage::start; }
   bool start_seen() const { return stage_ == Stage::walking && iteration_ == 0; }

@@ -2,15 +2,15 @@
 // and Device only.
 #include "engine/levelset/slot_arrays.h"
 
-#include <algorithm>
-
 namespace blindspot::levelset {
 
-SlotArrays::SlotArrays(Network& network, Device& device, std::int64_t slots)
+SlotArrays::SlotArrays(Network& network, Device& device, std::int64_t slots, const RoundRules& rules)
     : network_(network),
       device_(device),
       slice_size_(network.batch()),
-      slices_((slots + slice_size_ - 1) / slice_size_) {
+      slices_((slots + slice_size_ - 1) / slice_size_),
+      rules_(rules),
+      rounds_together_(device.rounds_together()) {
   const std::int64_t all = slices_ * slice_size_;
   const std::int64_t height = network.height();
   const std::int64_t width = network.width();
@@ -31,9 +31,11 @@ SlotArrays::SlotArrays(Network& network, Device& device, std::int64_t slots)
   }
   accepted_ = device.array(Type::uint8, {slice_size_});
 
-  host_probability_.resize(static_cast<std::size_t>(slice_size_));
-  host_target_probability_.resize(static_cast<std::size_t>(slice_size_));
-  host_accepted_.resize(static_cast<std::size_t>(slice_size_));
+  held_ = device.array(Type::uint8, {all});
+  counter_ = device.array(Type::int32, {1});
+  history_ = device.array(Type::float32, {rounds_together_, 3, slice_size_});
+  host_history_.resize(static_cast<std::size_t>(history_.shape().count()));
+  recordings_.resize(static_cast<std::size_t>(slices_));
   for (std::int64_t slot = 0; slot < all; ++slot) clear(slot);
 }
 
@@ -64,43 +66,43 @@ void SlotArrays::read_image(std::int64_t slot, std::span<float> image) const {
 }
 
 void SlotArrays::set_inputs(std::span<const float> thresholds, std::span<const std::int32_t> source_classes,
-                            std::span<const std::int32_t> target_classes) {
+                            std::span<const std::int32_t> target_classes, std::span<const std::uint8_t> held) {
   device_.upload(thresholds, threshold_);
   device_.upload(source_classes, source_class_);
   device_.upload(target_classes, target_class_);
+  device_.upload(held, held_);
 }
 
-void SlotArrays::propose(std::int64_t slice, const StepDescription& step, std::span<const std::uint8_t> held) {
+void SlotArrays::propose(std::int64_t slice) {
   const Array image = slice_of(image_, slice);
-  if (std::find(held.begin(), held.end(), std::uint8_t{0}) == held.end()) {
-    device_.copy(image, candidate_);
-    return;
-  }
   const Array target = slice_of(target_, slice);
   const Array gradient = slice_of(gradient_, slice);
   Array adversarial = slice_of(adversarial_, slice);
-  device_.projection(gradient, image, target, step.zero_gradient_is_nan, coefficient_);
-  device_.step(step, gradient, slice_of(inverse_scale_, slice), coefficient_, target, image, adversarial, candidate_);
+  device_.projection(gradient, image, target, rules_.step.zero_gradient_is_nan, coefficient_);
+  device_.step(rules_.step, gradient, slice_of(inverse_scale_, slice), coefficient_, target, image, adversarial,
+               candidate_);
   // A held slot went along with J = 0: its A is still zero, and its candidate is put right here.
-  for (std::int64_t slot = 0; slot < slice_size_; ++slot) {
-    if (held[static_cast<std::size_t>(slot)] == 0) continue;
-    Array candidate = candidate_.slice(slot, 1);
-    device_.copy(image.slice(slot, 1), candidate);
-  }
+  device_.select(slice_of(held_, slice), image, false, candidate_);
 }
 
-SliceJudgement SlotArrays::judge(std::int64_t slice, float delta) {
+SliceJudgement SlotArrays::judge(std::int64_t slice) {
+  constexpr std::int32_t first = 0;
+  device_.upload(std::span(&first, 1), counter_);
+  decide(slice);
+  device_.download(history_.slice(0, 1), std::span(host_history_).first(3 * static_cast<std::size_t>(slice_size_)));
+  return judgement(0);
+}
+
+/// The forward pass of the candidates, the decision on each, and a row of the history.
+void SlotArrays::decide(std::int64_t slice) {
   logits_ = network_.forward(candidate_);  // [slice, classes]
   device_.probability(logits_, slice_of(source_class_, slice), probability_);
   device_.probability(logits_, slice_of(target_class_, slice), target_probability_);
-  device_.accept(slice_of(threshold_, slice), probability_, delta, accepted_);
-  device_.download(probability_, host_probability_);
-  device_.download(target_probability_, host_target_probability_);
-  device_.download(accepted_, host_accepted_);
-  return {host_probability_, host_target_probability_, host_accepted_};
+  device_.accept(slice_of(threshold_, slice), probability_, rules_.delta, accepted_);
+  device_.note_judgement(probability_, target_probability_, accepted_, counter_, history_);
 }
 
-void SlotArrays::take(std::int64_t slice, bool gradient, bool poison) {
+void SlotArrays::take(std::int64_t slice, bool gradient) {
   if (gradient) {
     device_.cross_entropy_seed(logits_, slice_of(source_class_, slice), seed_, candidate_inverse_scale_);
     network_.input_gradient(seed_, candidate_gradient_);
@@ -114,7 +116,29 @@ void SlotArrays::take(std::int64_t slice, bool gradient, bool poison) {
   }
   logits_ = Array();
   Array image = slice_of(image_, slice);
-  device_.select(accepted_, candidate_, poison, image);
+  device_.select(accepted_, candidate_, rules_.poison, image);
+}
+
+void SlotArrays::play(std::int64_t slice, std::int64_t rounds) {
+  std::unique_ptr<Recording>& recording = recordings_[static_cast<std::size_t>(slice)];
+  if (!recording) {
+    recording = device_.record([this, slice] {
+      propose(slice);
+      decide(slice);
+      take(slice, true);
+    });
+  }
+  constexpr std::int32_t first = 0;
+  device_.upload(std::span(&first, 1), counter_);
+  recording->play(rounds);
+  const auto values = static_cast<std::size_t>(rounds * 3 * slice_size_);
+  device_.download(history_.slice(0, rounds), std::span(host_history_).first(values));
+}
+
+SliceJudgement SlotArrays::judgement(std::int64_t round) const {
+  const auto count = static_cast<std::size_t>(slice_size_);
+  const std::span<const float> row = std::span(host_history_).subspan(static_cast<std::size_t>(round) * 3 * count);
+  return {row.first(count), row.subspan(count, count), row.subspan(2 * count, count)};
 }
 
 }  // namespace blindspot::levelset

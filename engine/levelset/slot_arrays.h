@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -10,17 +11,23 @@
 
 namespace blindspot::levelset {
 
-/// What the forward pass of one slice said; one value a slot, valid until the next judgement.
+/// What is the same in every round of a run.
+struct RoundRules {
+  StepDescription step;
+  float delta = 0;      ///< a candidate is taken iff threshold − p < delta, strictly, in float32
+  bool poison = false;  ///< where nothing was taken NaN spreads, as in the authors' code
+};
+
+/// What the forward pass of one slice said; one value a slot, `accepted` as 0 or 1, valid until the next judgement.
 struct SliceJudgement {
-  std::span<const float> probability, target_probability;
-  std::span<const std::uint8_t> accepted;
+  std::span<const float> probability, target_probability, accepted;
 };
 
 /// Memory is taken when made, and none in an iteration. Empty slots hold a grey image that stays where it is.
 class SlotArrays {
  public:
   /// `slots` rounded up to whole slices.
-  SlotArrays(Network& network, Device& device, std::int64_t slots);
+  SlotArrays(Network& network, Device& device, std::int64_t slots, const RoundRules& rules);
 
   std::int64_t slice_size() const { return slice_size_; }
   std::int64_t slices() const { return slices_; }
@@ -31,38 +38,54 @@ class SlotArrays {
   void clear(std::int64_t slot);
   void set_image(std::int64_t slot, std::span<const float> image);
   void read_image(std::int64_t slot, std::span<float> image) const;
-  /// Per slot: p₀ for the acceptance test and the two classes. One value for each of slices()·slice_size() slots.
+  /// Per slot: p₀ for the acceptance test, the two classes, and whether its candidate is x itself (0 or 1). One value
+  /// for each of slices()·slice_size() slots.
   void set_inputs(std::span<const float> thresholds, std::span<const std::int32_t> source_classes,
-                  std::span<const std::int32_t> target_classes);
+                  std::span<const std::int32_t> target_classes, std::span<const std::uint8_t> held);
 
-  /// The candidates of a slice: x' by the walk's update, or x itself where `held` (one flag a slot of the slice).
-  void propose(std::int64_t slice, const StepDescription& step, std::span<const std::uint8_t> held);
-  /// Forward pass of the candidates; decides each by threshold − p < delta, strictly, in float32.
-  SliceJudgement judge(std::int64_t slice, float delta);
-  /// x ← x' where the last judgement accepted; with `gradient` also J, by a backward pass. Where nothing was accepted
-  /// `poison` lets NaN spread as in the authors' code.
-  void take(std::int64_t slice, bool gradient, bool poison);
+  // One round of a slice is propose, judge, take.
+  /// The candidates of a slice: x' by the walk's update, or x itself where held.
+  void propose(std::int64_t slice);
+  /// Forward pass of the candidates, and the decision on each.
+  SliceJudgement judge(std::int64_t slice);
+  /// x ← x' where the last judgement accepted; with `gradient` also J, by a backward pass.
+  void take(std::int64_t slice, bool gradient);
+
+  /// Rounds that the device may be given at once, each with its gradient; 1: `play` is not to be used.
+  std::int64_t rounds_together() const { return rounds_together_; }
+  /// `rounds` (at most rounds_together()) whole rounds of a slice, the device deciding by itself; `judgement(i)` then
+  /// tells of each.
+  void play(std::int64_t slice, std::int64_t rounds);
+  SliceJudgement judgement(std::int64_t round) const;
 
  private:
   Array slice_of(const Array& array, std::int64_t slice) const { return array.slice(slice * slice_size_, slice_size_); }
+  void decide(std::int64_t slice);
 
   Network& network_;
   Device& device_;
   std::int64_t slice_size_;
   std::int64_t slices_;
+  RoundRules rules_;
+  std::int64_t rounds_together_;
   std::vector<float> grey_;
   // For each slot. J is kept as the backward pass gave it, for a seed scaled by a power of two; J·inverse_scale is the
   // gradient.
   Array image_, target_, gradient_, adversarial_;  // [slots, 3, H, W]
   Array inverse_scale_, threshold_;                // [slots]
   Array source_class_, target_class_;              // int32 [slots]
+  Array held_;                                     // uint8 [slots]
   // For the slice at hand.
   Array candidate_, candidate_gradient_;                        // [slice, 3, H, W]
   Array seed_;                                                  // [slice, classes]
   Array coefficient_, candidate_inverse_scale_;                 // [slice]
   Array probability_, target_probability_, accepted_, logits_;  // [slice], uint8 [slice], [slice, classes]
-  std::vector<float> host_probability_, host_target_probability_;
-  std::vector<std::uint8_t> host_accepted_;
+  // Judgements as rows of probability, target probability and decision: the last round's, and those of rounds that were
+  // played together.
+  Array counter_;  // int32 [1]
+  Array history_;  // [rounds, 3, slice]
+  std::vector<float> host_history_;
+  std::vector<std::unique_ptr<Recording>> recordings_;  // of a whole round, one a slice
 };
 
 }  // namespace blindspot::levelset

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -27,6 +28,13 @@ bool keeps_image(const WalkOptions& options, std::int64_t iteration) {
   return options.keep_record_images && (!options.keeps_record_image || options.keeps_record_image(iteration));
 }
 
+RoundRules rules_of(const WalkParameters& parameters, const WalkOptions& options) {
+  const bool reference = parameters.mode == WalkMode::reference;
+  return {{parameters.step_size, parameters.adversarial, parameters.adversarial_step, reference},
+          options.accept_every_step ? std::numeric_limits<float>::infinity() : parameters.delta,
+          reference};
+}
+
 class Traversal {
  public:
   Traversal(Network& network, Device& device, std::int64_t slots, std::span<const WalkPair> pairs,
@@ -39,6 +47,8 @@ class Traversal {
   bool fill_slots();
   void update_inputs();
   void advance(std::int64_t slice);
+  void advance_once(std::int64_t slice, std::span<Slot> slots);
+  void judge(std::span<Slot> slots, const SliceJudgement& judgement);
   void observe();
   Observation look(std::size_t number);
   void recompute_in_fp32();
@@ -51,8 +61,6 @@ class Traversal {
   const WalkParameters& parameters_;
   const WalkOptions& options_;
   const Fp32Probabilities& reverify_;
-  StepDescription step_;
-  float delta_;
   SlotArrays arrays_;
   std::size_t usable_slots_;
   std::vector<Slot> slots_;  // whole slices; those from usable_slots_ on stay empty
@@ -74,10 +82,7 @@ Traversal::Traversal(Network& network, Device& device, std::int64_t slots, std::
       parameters_(parameters),
       options_(options),
       reverify_(reverify),
-      step_{parameters.step_size, parameters.adversarial, parameters.adversarial_step,
-            parameters.mode == WalkMode::reference},
-      delta_(options.accept_every_step ? std::numeric_limits<float>::infinity() : parameters.delta),
-      arrays_(network, device, slots),
+      arrays_(network, device, slots, rules_of(parameters, options)),
       usable_slots_(static_cast<std::size_t>(slots)) {
   const auto all = static_cast<std::size_t>(arrays_.slices() * arrays_.slice_size());
   slots_.resize(all);
@@ -127,27 +132,45 @@ void Traversal::update_inputs() {
     target_classes_[number] = slot.classes()[1];
     held_[number] = slot.held() ? 1 : 0;
   }
-  arrays_.set_inputs(thresholds_, source_classes_, target_classes_);
+  arrays_.set_inputs(thresholds_, source_classes_, target_classes_, held_);
   inputs_changed_ = false;
 }
 
-/// One round of a slice. A slice of empty slots is left out; a backward pass is made if one of its slots needs it, and
-/// its shape is the same then as ever.
+/// One round of a slice, or as many as nobody needs to look at, where the device can be given several at once. A slice
+/// of empty slots is left out.
 void Traversal::advance(std::int64_t slice) {
   const auto count = static_cast<std::size_t>(arrays_.slice_size());
-  const std::size_t first = static_cast<std::size_t>(slice) * count;
-  const std::span<Slot> slots = std::span(slots_).subspan(first, count);
+  const std::span<Slot> slots = std::span(slots_).subspan(static_cast<std::size_t>(slice) * count, count);
+  std::int64_t rounds = arrays_.rounds_together();
   bool busy = false;
-  for (const Slot& slot : slots) busy = busy || slot.stage() != Stage::empty;
+  for (const Slot& slot : slots) {
+    if (slot.stage() == Stage::empty) continue;
+    busy = true;
+    rounds = std::min(rounds, slot.rounds_to_see());
+  }
   if (!busy) return;
+  if (rounds == 1) {
+    advance_once(slice, slots);
+    return;
+  }
+  arrays_.play(slice, rounds);
+  for (std::int64_t round = 0; round < rounds; ++round) judge(slots, arrays_.judgement(round));
+}
 
-  arrays_.propose(slice, step_, std::span(held_).subspan(first, count));
-  const SliceJudgement judgement = arrays_.judge(slice, delta_);
+/// A backward pass is made if one of the slots needs it, and its shape is the same then as ever.
+void Traversal::advance_once(std::int64_t slice, std::span<Slot> slots) {
+  arrays_.propose(slice);
+  const SliceJudgement judgement = arrays_.judge(slice);
   bool gradient = false;
-  for (std::size_t i = 0; i < count; ++i) gradient = gradient || slots[i].wants_gradient(judgement.accepted[i] != 0);
-  arrays_.take(slice, gradient, parameters_.mode == WalkMode::reference);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    gradient = gradient || slots[i].wants_gradient(judgement.accepted[i] != 0);
+  }
+  arrays_.take(slice, gradient);
+  judge(slots, judgement);
+}
 
-  for (std::size_t i = 0; i < count; ++i) {
+void Traversal::judge(std::span<Slot> slots, const SliceJudgement& judgement) {
+  for (std::size_t i = 0; i < slots.size(); ++i) {
     const Stage before = slots[i].stage();
     slots[i].judge(judgement.probability[i], judgement.target_probability[i], judgement.accepted[i] != 0);
     inputs_changed_ = inputs_changed_ || slots[i].stage() != before;
@@ -268,11 +291,10 @@ void check_slots(std::int64_t slots) {
 std::size_t memory_of_run(Network& network, Device& device, std::int64_t slots) {
   check_slots(slots);
   return device.rehearse([&network, &device, slots] {
-    SlotArrays arrays(network, device, slots);
-    const std::vector<std::uint8_t> none_held(static_cast<std::size_t>(arrays.slice_size()));
-    arrays.propose(0, {}, none_held);
-    arrays.judge(0, 0);
-    arrays.take(0, true, false);
+    SlotArrays arrays(network, device, slots, {});
+    arrays.propose(0);
+    arrays.judge(0);
+    arrays.take(0, true);
   });
 }
 

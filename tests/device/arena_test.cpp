@@ -1,21 +1,24 @@
-// The arena of the CPU device: what a rehearsal promises, a committed arena keeps; the same calls get the same places.
+// The arena of a device, here on the host: what a rehearsal promises, a committed arena keeps; the same calls get the
+// same places.
 #include <doctest/doctest.h>
 
 #include <vector>
 
-#include "engine/cpu/arena.h"
+#include "engine/arena.h"
 #include "engine/cpu/cpu_device.h"
+#include "engine/cpu/memory.h"
 
 namespace {
 
+using blindspot::Arena;
 using blindspot::Array;
 using blindspot::Error;
+using blindspot::Placement;
 using blindspot::Precision;
 using blindspot::Shape;
 using blindspot::Type;
-using blindspot::cpu::Arena;
+using blindspot::cpu::HostMemory;
 using blindspot::cpu::make_device;
-using blindspot::cpu::Placement;
 
 constexpr std::int64_t kilobyte = 1024;
 
@@ -44,7 +47,8 @@ TEST_CASE("the smallest hole that is large enough is taken, and holes that touch
 }
 
 TEST_CASE("a rehearsal's size is what the calls need, and not a byte more") {
-  Arena arena;
+  HostMemory memory;
+  Arena arena(memory);
   const auto calls = [&] {
     Array first = bytes(arena, kilobyte);
     {
@@ -65,14 +69,16 @@ TEST_CASE("a rehearsal's size is what the calls need, and not a byte more") {
 }
 
 TEST_CASE("arrays that are alive before a rehearsal count in it") {
-  Arena arena;
+  HostMemory memory;
+  Arena arena(memory);
   const Array before = bytes(arena, 1000);
   CHECK(arena.rehearse([&] { const Array during = bytes(arena, 64); }) == 1024 + 64);
   CHECK_THROWS_AS(arena.commit(2048), Error);
 }
 
 TEST_CASE("an array may outlive its rehearsal, and one from before may end in it") {
-  Arena arena;
+  HostMemory memory;
+  Arena arena(memory);
   arena.commit(2 * kilobyte);
   Array before = bytes(arena, kilobyte);
   Array kept;
@@ -90,14 +96,16 @@ TEST_CASE("an array may outlive its rehearsal, and one from before may end in it
 }
 
 TEST_CASE("a rehearsal that fails is over") {
-  Arena arena;
+  HostMemory memory;
+  Arena arena(memory);
   CHECK_THROWS_AS(arena.rehearse([&] { arena.rehearse([] {}); }), Error);
   CHECK_FALSE(arena.rehearsing());
 }
 
 #ifndef BLINDSPOT_FENCED_ARENA
 TEST_CASE("the same calls get the same places in a committed arena, aligned to 64 bytes") {
-  Arena arena;
+  HostMemory memory;
+  Arena arena(memory);
   arena.commit(64 * kilobyte);
   std::vector<std::byte*> places;
   for (int round = 0; round < 3; ++round) {

@@ -158,11 +158,18 @@ void check_transformer(const std::string& name) {
   }
 }
 
-void check_bf16(const std::string& name, std::int64_t side, const GoldenTolerance& tolerance) {
-  const auto device = device_for(Precision::bf16);
+void check_lower(Precision precision, const std::string& name, std::int64_t side, const GoldenTolerance& tolerance) {
+  const std::vector<Precision> precisions = device_precisions();
+  if (std::find(precisions.begin(), precisions.end(), precision) == precisions.end()) return;
+  const auto device = device_for(precision);
   if (!device) return;
-  const auto subject_or_none = subject(name, side);
+  CAPTURE(name);
+  auto subject_or_none = subject(name, side);
   if (!subject_or_none) return;
+  if (device_is_emulated()) {
+    subject_or_none->images.resize(1);
+    subject_or_none->labels.resize(1);
+  }
   const NetworkRun result = run_subject(*subject_or_none, *device, false);
   check_logits(subject_or_none->golden, "", result, tolerance);
   check_gradients(subject_or_none->golden, result, tolerance);
@@ -204,13 +211,23 @@ TEST_CASE("wrn_28_10 fp32 against PyTorch") {
   }
 }
 
+void check_lower(Precision precision, const GoldenTolerance& relu, const GoldenTolerance& smooth) {
+  check_lower(precision, "resnet18", 224, relu);
+  check_lower(precision, "resnet50", 224, relu);
+  check_lower(precision, "wrn_28_10", 32, relu);
+  check_lower(precision, "vit_b_16", 224, smooth);
+  check_lower(precision, "deit_small", 224, smooth);
+  check_lower(precision, "vit_s_convstem", 224, smooth);
+}
+
 TEST_CASE("bf16 is no worse than PyTorch's autocast") {
-  check_bf16("resnet18", 224, relu_bf16);
-  check_bf16("resnet50", 224, relu_bf16);
-  check_bf16("wrn_28_10", 32, relu_bf16);
-  check_bf16("vit_b_16", 224, smooth_bf16);
-  check_bf16("deit_small", 224, smooth_bf16);
-  check_bf16("vit_s_convstem", 224, smooth_bf16);
+  check_lower(Precision::bf16, relu_bf16, smooth_bf16);
+}
+TEST_CASE("fp16 against PyTorch") {
+  check_lower(Precision::fp16, relu_fp16, smooth_fp16);
+}
+TEST_CASE("tf32 against PyTorch") {
+  check_lower(Precision::tf32, relu_tf32, smooth_tf32);
 }
 
 }  // namespace blindspot::tests

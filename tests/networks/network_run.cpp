@@ -7,8 +7,6 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/cpu/cpu_device.h"
-
 namespace blindspot::tests {
 
 namespace {
@@ -99,16 +97,6 @@ weights::StateDict rule_state(const Architecture& architecture, std::uint64_t se
 
 std::vector<float> rule_image(std::uint64_t seed, std::int64_t side) {
   return weights::rule_values("image", seed, 3 * side * side, 0.5F, 0.5F);
-}
-
-std::unique_ptr<Device> device_for(Precision precision) {
-  try {
-    return cpu::make_device({precision, 0});
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::usage) throw;
-    MESSAGE("skipped: " << error.what());
-    return nullptr;
-  }
 }
 
 NetworkRun run(Network& network, Device& device, const std::vector<std::vector<float>>& images,

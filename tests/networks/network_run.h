@@ -1,4 +1,4 @@
-// Runs a network on the CPU device for the tests: images in, logits, cross entropies, input gradients and, if wished,
+// Runs a network on a device for the tests: images in, logits, cross entropies, input gradients and, if wished,
 // what every layer computed. Uses the engine's networks and doctest.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/networks/architecture.h"
+#include "tests/devices.h"
 
 namespace blindspot::tests {
 
@@ -25,9 +26,6 @@ struct NetworkRun {
 weights::StateDict rule_state(const Architecture& architecture, std::uint64_t seed);
 /// Image `image` of the rule, u in [0, 1): [3, side, side].
 std::vector<float> rule_image(std::uint64_t seed, std::int64_t side);
-
-/// A device of this precision, or nothing (with a line that says so) where the processor lacks it.
-std::unique_ptr<Device> device_for(Precision precision);
 
 /// Forward on `images` (all of one size, a multiple of network.batch()) and, where there are labels, the input gradient
 /// of the cross entropy.

@@ -118,6 +118,35 @@ void add_select(std::vector<OperationCase>& cases, const Shape& shape, Kind kind
        }});
 }
 
+/// Three judgements into a history of two lines, which holds the first two. Images lie in the last size, so that none
+/// of the fields is one an image.
+void add_note(std::vector<OperationCase>& cases, std::int64_t images) {
+  const auto whole = [images](std::uint64_t seed) {
+    return Field{Kind::float32, {images}, false, random_values({images}, seed, 0, 1)};
+  };
+  const Shape history = {2, 3, images};
+  cases.push_back({"note_judgement " + history.text(),
+                   {whole(141), whole(142), {Kind::int32, {1}, false, {0}}},
+                   {{Kind::float32, history, false, {}}},
+                   [images](Call& call) {
+                     Array accepted = call.device.array(Type::uint8, {images});
+                     call.device.accept(call.in[0], call.in[1], 0.25F, accepted);
+                     for (const std::size_t first : {std::size_t{0}, std::size_t{1}, std::size_t{0}}) {
+                       call.device.note_judgement(call.in[first], call.in[1 - first], accepted, call.in[2],
+                                                  call.out[0]);
+                     }
+                   },
+                   [](const auto& in) {
+                     Values lines;
+                     for (const std::size_t first : {std::size_t{0}, std::size_t{1}}) {
+                       lines.insert(lines.end(), in[first].begin(), in[first].end());
+                       lines.insert(lines.end(), in[1 - first].begin(), in[1 - first].end());
+                       for (std::size_t n = 0; n < in[0].size(); ++n) lines.push_back(in[0][n] - in[1][n] < 0.25);
+                     }
+                     return std::vector<Values>{lines};
+                   }});
+}
+
 }  // namespace
 
 std::vector<OperationCase> walk_cases() {
@@ -139,6 +168,7 @@ std::vector<OperationCase> walk_cases() {
     add_select(cases, {7, 3, 5, 6}, kind);
     add_select(cases, {5, 3, 90, 91}, kind);
   }
+  for (const std::int64_t images : {1, 7, 300}) add_note(cases, images);
   return cases;
 }
 

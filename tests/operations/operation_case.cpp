@@ -1,11 +1,22 @@
 // Carries the values of a case onto a device and back. Uses engine/device.h alone.
 #include "tests/operations/operation_case.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace blindspot::tests {
 namespace {
+
+/// To nearest even, denormal numbers included.
+double rounded_to_float16(double value) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  const int exponent = std::max(std::ilogb(value), -14);
+  const double unit = std::ldexp(1.0, exponent - 10);
+  const double rounded = std::nearbyint(value / unit) * unit;
+  return std::abs(rounded) > 65504 ? std::copysign(std::numeric_limits<double>::infinity(), value) : rounded;
+}
 
 double rounded_to_bfloat16(double value) {
   const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
@@ -82,6 +93,9 @@ std::vector<Values> rounded_inputs(const OperationCase& operation, const Device&
     const bool narrow = field.kind == Kind::activation || field.kind == Kind::weight;
     if (narrow && device.activation_type() == Type::bfloat16) {
       for (double& value : values) value = rounded_to_bfloat16(value);
+    }
+    if (narrow && device.activation_type() == Type::float16) {
+      for (double& value : values) value = rounded_to_float16(value);
     }
     inputs.push_back(std::move(values));
   }

@@ -7,7 +7,7 @@
 #include <limits>
 #include <memory>
 
-#include "engine/cpu/cpu_device.h"
+#include "tests/devices.h"
 #include "tests/operations/operation_case.h"
 
 namespace blindspot::tests {
@@ -16,7 +16,7 @@ namespace {
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 std::unique_ptr<Device> device_of_test() {
-  return cpu::make_device({.precision = Precision::fp32, .threads = 2});
+  return device_for(Precision::fp32);
 }
 
 Array uploaded(Device& device, const std::vector<float>& values, const Shape& shape) {

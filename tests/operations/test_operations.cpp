@@ -1,41 +1,34 @@
-// The operation test: every row of operation_case.h on every device and precision, against its reference in double, and
-// with the images of its batch in other slots. A second device is one more row of `devices`. Edge cases follow the
-// table.
+// The operation test: every row of operation_case.h in every precision of the device that the program is linked with
+// (tests/devices.h), against its reference in double, and with the images of its batch in other slots.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
 
-#include "engine/cpu/cpu_device.h"
+#include "tests/devices.h"
 #include "tests/operations/operation_case.h"
 
 namespace blindspot::tests {
 namespace {
 
-/// Largest difference allowed, relative to the largest expected magnitude of an output. float32: a few hundred sums of
-/// products, each rounded to 2⁻²⁴. bfloat16: what is stored in between and at the end is rounded to 2⁻⁹.
+/// Largest difference allowed, relative to the largest expected magnitude of an output. fp32: a few hundred sums of
+/// products, each rounded to 2⁻²⁴. tf32: both factors of a product are rounded to 2⁻¹¹, which a sum averages out only
+/// in part. bf16, fp16: what is stored in between and at the end is rounded to 2⁻⁹ and 2⁻¹², a few times.
 double tolerance(Precision precision) {
-  return precision == Precision::fp32 ? 2e-6 : 8e-3;
-}
-
-struct DeviceRow {
-  std::string name;
-  Precision precision;
-  std::function<std::unique_ptr<Device>()> make;  ///< null where this machine lacks it
-};
-
-std::unique_ptr<Device> cpu_device(Precision precision, int threads) {
-  if (precision == Precision::bf16 && !cpu::supports_bf16()) return nullptr;
-  return cpu::make_device({.precision = precision, .threads = threads});
-}
-
-std::vector<DeviceRow> devices() {
-  return {{"cpu fp32", Precision::fp32, [] { return cpu_device(Precision::fp32, 2); }},
-          {"cpu bf16", Precision::bf16, [] { return cpu_device(Precision::bf16, 2); }}};
+  switch (precision) {
+    case Precision::fp32:
+      return 2e-6;
+    case Precision::tf32:
+      return 2e-3;
+    case Precision::bf16:
+      return 8e-3;
+    case Precision::fp16:
+      return 1e-3;
+  }
+  return 0;
 }
 
 std::vector<OperationCase> all_cases() {
@@ -46,16 +39,12 @@ std::vector<OperationCase> all_cases() {
   return cases;
 }
 
-/// Calls body(device, row) for every device there is.
+/// Calls body(device, name) for every precision there is.
 template <typename Body>
-void on_every_device(const Body& body) {
-  for (const DeviceRow& row : devices()) {
-    const std::unique_ptr<Device> device = row.make();
-    if (device == nullptr) {
-      MESSAGE("skipped: no ", row.name, " on this machine");
-      continue;
-    }
-    body(*device, row);
+void in_every_precision(const Body& body) {
+  for (const Precision precision : device_precisions()) {
+    const std::unique_ptr<Device> device = device_for(precision);
+    if (device != nullptr) body(*device, device_title() + " " + to_string(precision));
   }
 }
 
@@ -93,7 +82,7 @@ std::vector<Values> changed(const std::vector<Field>& fields, const std::vector<
 
 TEST_CASE("operations agree with their references in double") {
   const std::vector<OperationCase> cases = all_cases();
-  on_every_device([&](Device& device, const DeviceRow& row) {
+  in_every_precision([&](Device& device, const std::string& name) {
     double worst = 0;
     for (const OperationCase& operation : cases) {
       const std::vector<Values> inputs = rounded_inputs(operation, device);
@@ -110,17 +99,17 @@ TEST_CASE("operations agree with their references in double") {
         }
         const double relative = difference == 0 ? 0 : difference / std::max(largest, 1e-300);
         worst = std::max(worst, relative);
-        CHECK_MESSAGE(relative <= tolerance(row.precision), row.name, ": ", operation.name, ", output ", k, ": off by ",
-                      difference, " where values reach ", largest);
+        CHECK_MESSAGE(relative <= tolerance(device.precision()), name, ": ", operation.name, ", output ", k,
+                      ": off by ", difference, " where values reach ", largest);
       }
     }
-    MESSAGE(row.name, ": ", cases.size(), " cases, worst relative difference ", worst);
+    MESSAGE(name, ": ", cases.size(), " cases, worst relative difference ", worst);
   });
 }
 
 TEST_CASE("an image's results have the same bits in every slot, in any company, and again") {
   const std::vector<OperationCase> cases = all_cases();
-  on_every_device([&](Device& device, const DeviceRow& row) {
+  in_every_precision([&](Device& device, const std::string& name) {
     for (const OperationCase& operation : cases) {
       const std::vector<Values> inputs = rounded_inputs(operation, device);
       const std::vector<Values> first = run_case(operation, inputs, device);
@@ -130,29 +119,13 @@ TEST_CASE("an image's results have the same bits in every slot, in any company, 
       const std::vector<Values> single = run_case(operation, changed(operation.inputs, inputs, alone), device);
       for (std::size_t k = 0; k < first.size(); ++k) {
         const std::int64_t images = operation.outputs[k].shape[0];
-        CHECK_MESSAGE(same_bits(first[k], again[k]), row.name, ": ", operation.name, ", output ", k, ": again");
-        CHECK_MESSAGE(same_bits(moved[k], expected[k]), row.name, ": ", operation.name, ", output ", k, ": slots");
-        CHECK_MESSAGE(same_bits(alone(single[k], images), alone(first[k], images)), row.name, ": ", operation.name,
+        CHECK_MESSAGE(same_bits(first[k], again[k]), name, ": ", operation.name, ", output ", k, ": again");
+        CHECK_MESSAGE(same_bits(moved[k], expected[k]), name, ": ", operation.name, ", output ", k, ": slots");
+        CHECK_MESSAGE(same_bits(alone(single[k], images), alone(first[k], images)), name, ": ", operation.name,
                       ", output ", k, ": alone");
       }
     }
   });
-}
-
-TEST_CASE("plain operations give the same bits on any number of threads") {
-  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
-    const std::unique_ptr<Device> one = cpu_device(precision, 1);
-    const std::unique_ptr<Device> three = cpu_device(precision, 3);
-    if (one == nullptr) continue;
-    for (auto* list : {plain_cases, walk_cases}) {
-      for (const OperationCase& operation : list()) {
-        const std::vector<Values> inputs = rounded_inputs(operation, *one);
-        const std::vector<Values> left = run_case(operation, inputs, *one);
-        const std::vector<Values> right = run_case(operation, inputs, *three);
-        for (std::size_t k = 0; k < left.size(); ++k) CHECK_MESSAGE(same_bits(left[k], right[k]), operation.name);
-      }
-    }
-  }
 }
 
 }  // namespace blindspot::tests

@@ -2,6 +2,7 @@
 // by hand. Uses network.h and Philox for their weights.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "engine/levelset/philox.h"
 #include "engine/networks/network.h"
+#include "tests/devices.h"
 
 namespace blindspot::tests {
 
@@ -73,7 +75,7 @@ struct ToyModel {
   }
 };
 
-/// A ToyModel as a Network: images come down from the device, logits go up, rounded once to float32.
+/// A ToyModel as a Network: computed in double where the arrays lie, rounded once to float32.
 class ToyNetwork final : public Network {
  public:
   ToyNetwork(const ToyModel& model, Device& device, std::int64_t batch, std::int64_t height, std::int64_t width)
@@ -87,35 +89,39 @@ class ToyNetwork final : public Network {
   std::int64_t classes() const override { return model_.classes; }
 
   Array forward(const Array& images) override {
-    ++forwards;
     Array logits = device_.array(Type::float32, {batch_, model_.classes});
-    device_.download(images, images_);
-    std::vector<float> values;
-    for (std::size_t n = 0; n < static_cast<std::size_t>(batch_); ++n) {
-      for (const double logit : model_.logits(image(n))) values.push_back(static_cast<float>(logit));
-    }
-    device_.upload(values, logits);
+    run_on(device_, [this, from = floats(images), to = floats(logits)] {
+      ++forwards;
+      std::copy_n(from, images_.size(), images_.begin());
+      float* next = to;
+      for (std::size_t n = 0; n < static_cast<std::size_t>(batch_); ++n) {
+        for (const double logit : model_.logits(image(n))) *next++ = static_cast<float>(logit);
+      }
+    });
     return logits;
   }
 
   void input_gradient(const Array& dlogits, Array& dimages) override {
-    ++gradients;
-    std::vector<float> seed(static_cast<std::size_t>(batch_ * model_.classes));
-    device_.download(dlogits, seed);
-    std::vector<float> values;
-    const auto classes = static_cast<std::size_t>(model_.classes);
-    for (std::size_t n = 0; n < static_cast<std::size_t>(batch_); ++n) {
-      const auto one = std::span<const float>(seed).subspan(n * classes, classes);
-      for (const double value : model_.gradient(image(n), one)) values.push_back(static_cast<float>(value));
-    }
-    device_.upload(values, dimages);
+    run_on(device_, [this, from = floats(dlogits), to = floats(dimages)] {
+      ++gradients;
+      const auto classes = static_cast<std::size_t>(model_.classes);
+      float* next = to;
+      for (std::size_t n = 0; n < static_cast<std::size_t>(batch_); ++n) {
+        const std::span<const float> seed(from + n * classes, classes);
+        for (const double value : model_.gradient(image(n), seed)) *next++ = static_cast<float>(value);
+      }
+    });
   }
 
-  void forget() override { ++forgotten; }
+  void forget() override {
+    run_on(device_, [this] { ++forgotten; });
+  }
 
-  int forwards = 0, gradients = 0, forgotten = 0;
+  int forwards = 0, gradients = 0, forgotten = 0;  ///< what was computed, rehearsals apart
 
  private:
+  static float* floats(const Array& array) { return reinterpret_cast<float*>(array.data()); }
+
   std::span<const float> image(std::size_t n) const {
     const auto values = static_cast<std::size_t>(model_.values);
     return std::span<const float>(images_).subspan(n * values, values);

@@ -1,5 +1,5 @@
 // What the tests of the walk share: images, pairs, a run that collects its results, and equality in every bit. Uses
-// walk.h, toy_networks.h and the CPU device.
+// walk.h, toy_networks.h and the device of the program.
 #pragma once
 
 #include <algorithm>
@@ -9,15 +9,15 @@
 #include <utility>
 #include <vector>
 
-#include "engine/cpu/cpu_device.h"
 #include "engine/levelset/philox.h"
 #include "engine/levelset/walk.h"
+#include "tests/devices.h"
 #include "toy_networks.h"
 
 namespace blindspot::tests {
 
 inline std::unique_ptr<Device> test_device() {
-  return cpu::make_device({Precision::fp32, 2});
+  return device_for(Precision::fp32);
 }
 
 /// Image `number`: uniform noise, the same on every machine.

@@ -26,4 +26,10 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
+/// An Error(device): less memory may do.
+class OutOfMemory : public Error {
+ public:
+  explicit OutOfMemory(const std::string& message) : Error(ErrorKind::device, message) {}
+};
+
 }  // namespace blindspot

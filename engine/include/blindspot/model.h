@@ -75,6 +75,8 @@ class Model {
   const ModelInformation& information() const;
   std::string device() const;  ///< "cpu", "cuda:0"
   std::string device_description() const;
+  /// One line where `auto` had to do without a GPU although this build has the CUDA plug-in; else empty.
+  std::string device_note() const;
   Precision precision() const;
   int threads() const;
   std::int64_t batch() const;       ///< walks at a time

@@ -1,20 +1,13 @@
-// Memory of the CPU device: see arena.h. Uses mmap for large pieces, so that they can lie on huge pages and go back to
-// the operating system when they are given up.
-#include "engine/cpu/arena.h"
+// Implementation of arena.h: places, addresses of a rehearsal, and what a committed arena is held to.
+#include "engine/arena.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <new>
-#include <utility>
 
-#include "engine/cpu/cpu_device_class.h"
-
-namespace blindspot::cpu {
+namespace blindspot {
 namespace {
 
-constexpr std::size_t huge_page = std::size_t{2} << 20U;
 constexpr std::size_t reserved_holes = 16384;
 // Arrays of a rehearsal get addresses from here on, which no x86-64 process can map.
 constexpr std::uintptr_t rehearsal_addresses = std::uintptr_t{1} << 62U;
@@ -28,61 +21,17 @@ constexpr bool fenced = false;
 #endif
 
 std::size_t rounded_up(std::size_t bytes, std::size_t to) {
-  return (bytes + to - 1) / to * to;
+  return std::max((bytes + to - 1) / to * to, to);
 }
 
-std::size_t padded(std::size_t bytes) {
-  return std::max(rounded_up(bytes, alignment), alignment);
-}
-
-std::byte* allocate(std::size_t bytes) {
-  try {
-    return static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignment}));
-  } catch (const std::bad_alloc&) {
-    throw Error(ErrorKind::device, fmt::format("out of memory: no {} bytes left; choose a smaller --batch", bytes));
-  }
-}
-
-void deallocate(std::byte* data) noexcept {
-  ::operator delete (data, std::align_val_t{alignment});
+/// A number that stands for a block; the sum over blocks does not depend on their order.
+std::uint64_t fingerprint_of(const std::byte* data, std::size_t bytes) {
+  std::uint64_t bits = reinterpret_cast<std::uintptr_t>(data) * 0x9E3779B97F4A7C15U + bytes;
+  bits = (bits ^ (bits >> 31U)) * 0xBF58476D1CE4E5B9U;
+  return bits ^ (bits >> 29U);
 }
 
 }  // namespace
-
-Memory::Memory(std::size_t bytes) : bytes_(bytes) {
-  if (bytes == 0) return;
-  const bool large = bytes >= 2 * huge_page;
-  mapped_bytes_ = rounded_up(bytes, 4096) + (large ? huge_page : 0);
-  mapping_ = mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapping_ == MAP_FAILED) {
-    mapping_ = nullptr;
-    throw Error(ErrorKind::device, fmt::format("out of memory: no {} bytes left; choose a smaller --batch", bytes));
-  }
-  data_ = static_cast<std::byte*>(mapping_);
-  if (large) {
-    const auto address = reinterpret_cast<std::uintptr_t>(mapping_);
-    data_ += rounded_up(address, huge_page) - address;
-    madvise(data_, bytes, MADV_HUGEPAGE);  // advice: where it is not taken, small pages do
-  }
-}
-
-Memory::Memory(Memory&& other) noexcept
-    : mapping_(std::exchange(other.mapping_, nullptr)),
-      mapped_bytes_(std::exchange(other.mapped_bytes_, 0)),
-      data_(std::exchange(other.data_, nullptr)),
-      bytes_(std::exchange(other.bytes_, 0)) {}
-
-Memory& Memory::operator=(Memory&& other) noexcept {
-  std::swap(mapping_, other.mapping_);
-  std::swap(mapped_bytes_, other.mapped_bytes_);
-  std::swap(data_, other.data_);
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
-
-Memory::~Memory() {
-  if (mapping_ != nullptr) munmap(mapping_, mapped_bytes_);
-}
 
 Placement::Placement(std::size_t first) : end_(first), peak_(first) {
   holes_.reserve(reserved_holes);
@@ -129,16 +78,43 @@ std::size_t array_bytes(Type type, const Shape& shape) {
   return type == Type::mask ? mask_bytes(count) : static_cast<std::size_t>(count) * element_bytes(type);
 }
 
+std::size_t mask_bytes(std::int64_t count) {
+  return (static_cast<std::size_t>(count) + 7) / 8;
+}
+
+Arena::Arena(MemorySource& source) : source_(source), alignment_(source.alignment()) {}
+
+Arena::~Arena() {
+  free_committed();
+}
+
+void Arena::free_committed() noexcept {
+  if (memory_ != nullptr) source_.deallocate(memory_, memory_bytes_);
+  memory_ = nullptr;
+  memory_bytes_ = 0;
+}
+
+std::size_t Arena::padded(std::size_t bytes) const {
+  return rounded_up(bytes, alignment_);
+}
+
+std::uintptr_t Arena::rehearsal_base() const {
+  return rehearsal_addresses + (rehearsals_ % rehearsal_numbers << rehearsal_bits);
+}
+
 Array Arena::take(Type type, Shape shape) {
-  // Masks are written in whole words of the instruction set, so they alone are padded in fenced memory.
+  // Masks are written in whole words, so they alone are padded in fenced memory.
   const std::size_t bytes = type == Type::mask ? padded(array_bytes(type, shape)) : array_bytes(type, shape);
   if (rehearsing_) {
-    const std::uintptr_t base = rehearsal_addresses + (rehearsals_ % rehearsal_numbers << rehearsal_bits);
     // NOLINTNEXTLINE(performance-no-int-to-ptr): an address that only tells places apart; nothing is read through it
-    auto* const place = reinterpret_cast<std::byte*>(base + rehearsed_.place(padded(bytes)));
+    auto* const place = reinterpret_cast<std::byte*>(rehearsal_base() + rehearsed_.place(padded(bytes)));
     return {type, shape, place, bytes, this};
   }
   return {type, shape, take_real(bytes), bytes, this};
+}
+
+std::size_t Arena::own_bytes(std::size_t bytes) const {
+  return fenced ? std::max<std::size_t>(bytes, 1) : padded(bytes);
 }
 
 std::byte* Arena::take_real(std::size_t bytes) {
@@ -151,12 +127,13 @@ std::byte* Arena::take_real(std::size_t bytes) {
                                                 committed_bytes_, bytes));
     }
     // Fenced, the place is still taken, so that the size is held to, but the memory is found elsewhere.
-    data = fenced ? allocate(std::max<std::size_t>(bytes, 1)) : memory_.data() + begin;
+    data = fenced ? source_.allocate(own_bytes(bytes)) : memory_ + begin;
     if (fenced) fenced_places_.emplace(data, begin);
   } else {
-    data = allocate(fenced ? std::max<std::size_t>(bytes, 1) : padded(bytes));
+    data = source_.allocate(own_bytes(bytes));
   }
   alive_bytes_ += padded(bytes);
+  fingerprint_ += fingerprint_of(data, bytes);
   return data;
 }
 
@@ -164,22 +141,23 @@ void Arena::release(std::byte* data, std::size_t bytes) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(data);
   if ((address & rehearsal_addresses) != 0) {
     // An array may outlive its rehearsal; its place went with it.
-    const std::uintptr_t base = rehearsal_addresses + (rehearsals_ % rehearsal_numbers << rehearsal_bits);
+    const std::uintptr_t base = rehearsal_base();
     if (rehearsing_ && (address >> rehearsal_bits) == (base >> rehearsal_bits)) {
       rehearsed_.remove(address - base, padded(bytes));
     }
     return;
   }
   alive_bytes_ -= padded(bytes);
+  fingerprint_ -= fingerprint_of(data, bytes);
   if (!committed_) {
-    deallocate(data);
+    source_.deallocate(data, own_bytes(bytes));
   } else if (!fenced) {
-    placement_.remove(static_cast<std::size_t>(data - memory_.data()), padded(bytes));
+    placement_.remove(static_cast<std::size_t>(data - memory_), padded(bytes));
   } else {
     const auto place = fenced_places_.find(data);
     placement_.remove(place->second, padded(bytes));
     fenced_places_.erase(place);
-    deallocate(data);
+    source_.deallocate(data, own_bytes(bytes));
   }
 }
 
@@ -204,25 +182,31 @@ void Arena::commit(std::size_t bytes) {
   if (alive_bytes_ != 0) throw Error(ErrorKind::fault, "an arena cannot be taken while arrays are alive");
   committed_ = false;  // stays so if the memory cannot be had
   committed_bytes_ = 0;
-  memory_ = Memory();
-  memory_ = Memory(fenced ? 0 : bytes);
+  free_committed();
+  if (!fenced && bytes > 0) {
+    memory_ = source_.allocate(bytes);
+    memory_bytes_ = bytes;
+  }
   placement_ = Placement();
   committed_bytes_ = bytes;
   committed_ = true;
 }
 
-Array ConstantMemory::take(std::span<const float> values, Shape shape) {
-  if (static_cast<std::int64_t>(values.size()) != shape.count()) {
-    throw Error(ErrorKind::fault, fmt::format("{} values for a constant {}", values.size(), shape.text()));
-  }
-  const std::size_t bytes = values.size_bytes();
-  std::byte* data = allocate(padded(bytes));
-  std::copy(values.begin(), values.end(), reinterpret_cast<float*>(data));
-  return {Type::float32, shape, data, bytes, this};
+bool Arena::repeats() const {
+  return committed_ && !fenced;
 }
 
-void ConstantMemory::release(std::byte* data, std::size_t /*bytes*/) noexcept {
-  deallocate(data);
+std::size_t ConstantMemory::padded(std::size_t bytes) const {
+  return rounded_up(bytes, source_.alignment());
 }
 
-}  // namespace blindspot::cpu
+Array ConstantMemory::take(Type type, Shape shape) {
+  const std::size_t bytes = array_bytes(type, shape);
+  return {type, shape, source_.allocate(padded(bytes)), bytes, this};
+}
+
+void ConstantMemory::release(std::byte* data, std::size_t bytes) noexcept {
+  source_.deallocate(data, padded(bytes));
+}
+
+}  // namespace blindspot

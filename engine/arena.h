@@ -1,41 +1,29 @@
-// Memory of the CPU device: one arena for everything that comes and goes, whose size a rehearsal finds, and memory for
+// Memory of a device: one arena for everything that comes and goes, whose size a rehearsal finds, and memory for
 // constants. Places are chosen by a rule, so the same calls get the same places. May use device.h only.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "engine/device.h"
 
-namespace blindspot::cpu {
+namespace blindspot {
 
-/// Every array starts at a multiple of this, and ends at one but in fenced memory.
-inline constexpr std::size_t alignment = 64;
-
-/// A piece of memory straight from the operating system (large ones on huge pages where it grants them). Zero at first.
-class Memory {
+/// Where real memory comes from: the operating system, or a GPU.
+class MemorySource {
  public:
-  Memory() = default;
-  /// Throws Error(device) if there is no such memory left.
-  explicit Memory(std::size_t bytes);
-  Memory(Memory&& other) noexcept;
-  Memory& operator=(Memory&& other) noexcept;
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  ~Memory();
+  /// Every piece starts at a multiple of this.
+  virtual std::size_t alignment() const = 0;
+  /// Throws Error(device) if there is no such memory left. `bytes` > 0.
+  virtual std::byte* allocate(std::size_t bytes) = 0;
+  /// `bytes` as given to allocate.
+  virtual void deallocate(std::byte* data, std::size_t bytes) noexcept = 0;
 
-  std::byte* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
-
- private:
-  void* mapping_ = nullptr;
-  std::size_t mapped_bytes_ = 0;
-  std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;
+ protected:
+  ~MemorySource() = default;
 };
 
 /// Places blocks in a line of bytes that begins at 0 and has no end: the smallest hole that is large enough, of equals
@@ -64,10 +52,11 @@ class Placement {
 /// padding but for masks, and the size is held to all the same.
 class Arena final : public ArraySource {
  public:
-  Arena() = default;
+  /// Every array starts at a multiple of the source's alignment, and ends at one but in fenced memory.
+  explicit Arena(MemorySource& source);
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
-  ~Arena() = default;
+  ~Arena();
 
   /// Throws Error(fault) if a committed arena is too small for what is asked of it.
   Array take(Type type, Shape shape);
@@ -79,14 +68,28 @@ class Arena final : public ArraySource {
   /// Device::commit. Throws Error(fault) while an array is alive, Error(device) if there is no such memory.
   void commit(std::size_t bytes);
 
- private:
-  std::byte* take_real(std::size_t bytes);
+  /// Whether the same calls get the same addresses as long as the same arrays are alive.
+  bool repeats() const;
+  /// Stands for the real arrays alive now and where they lie; equal only for the same arrays.
+  std::uint64_t fingerprint() const { return fingerprint_; }
 
-  Memory memory_;
+ private:
+  std::size_t padded(std::size_t bytes) const;
+  /// Bytes of the allocation of an array by itself.
+  std::size_t own_bytes(std::size_t bytes) const;
+  std::byte* take_real(std::size_t bytes);
+  void free_committed() noexcept;
+  std::uintptr_t rehearsal_base() const;
+
+  MemorySource& source_;
+  std::size_t alignment_;
+  std::byte* memory_ = nullptr;  // of the committed arena
+  std::size_t memory_bytes_ = 0;
   std::size_t committed_bytes_ = 0;
   bool committed_ = false;
-  Placement placement_;          // of the committed arena
-  std::size_t alive_bytes_ = 0;  // in real arrays
+  Placement placement_;            // of the committed arena
+  std::size_t alive_bytes_ = 0;    // in real arrays
+  std::uint64_t fingerprint_ = 0;  // of real arrays
   bool rehearsing_ = false;
   std::uintptr_t rehearsals_ = 0;  // each has addresses of its own
   Placement rehearsed_;
@@ -96,11 +99,21 @@ class Arena final : public ArraySource {
 /// Memory of arrays that live as long as their owner wants, outside the arena.
 class ConstantMemory final : public ArraySource {
  public:
-  Array take(std::span<const float> values, Shape shape);
+  explicit ConstantMemory(MemorySource& source) : source_(source) {}
+
+  Array take(Type type, Shape shape);
   void release(std::byte* data, std::size_t bytes) noexcept override;
+
+ private:
+  std::size_t padded(std::size_t bytes) const;
+
+  MemorySource& source_;
 };
 
+/// Bytes that hold the mask of `count` elements: element i (row-major over the whole array) is bit i mod 8 of byte i/8.
+/// A mask's memory is padded to the source's alignment, so whole words may be written at its end.
+std::size_t mask_bytes(std::int64_t count);
 /// Bytes of an array of this type and shape.
 std::size_t array_bytes(Type type, const Shape& shape);
 
-}  // namespace blindspot::cpu
+}  // namespace blindspot

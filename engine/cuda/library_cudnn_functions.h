@@ -1,0 +1,18 @@
+// The functions of cuDNN that the plug-in and cudnn-frontend call. They have cuDNN's own names, and hand over to the
+// library that was opened at run time; nothing is linked. May use cuDNN's headers.
+#pragma once
+
+#include <cudnn.h>
+
+#include <string>
+
+namespace blindspot::cuda {
+
+/// Opens cuDNN 9 if that has not been done. Empty, or why it cannot be used.
+std::string open_cudnn();
+/// "9.19.0"; cuDNN must be open.
+std::string cudnn_version_text();
+/// Where it was found.
+std::string cudnn_path();
+
+}  // namespace blindspot::cuda

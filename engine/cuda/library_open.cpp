@@ -1,0 +1,73 @@
+// Implementation of library_open.h.
+#include "engine/cuda/library_open.h"
+
+#include <fmt/format.h>
+
+#include <iostream>
+#include <utility>
+
+#include "engine/cuda/library_cublas.h"
+#include "engine/cuda/library_cudnn.h"
+#include "engine/cuda/library_cudnn_functions.h"
+
+namespace blindspot::cuda {
+
+namespace {
+
+void require(cudaError_t status, int gpu) {
+  if (status == cudaSuccess) return;
+  throw Error(ErrorKind::device, fmt::format("cuda:{}: {}", gpu, cudaGetErrorString(status)));
+}
+
+/// Under which plans of a GPU are kept: what decides which kernel is fastest.
+std::string gpu_text(int gpu) {
+  cudaDeviceProp properties{};
+  require(cudaGetDeviceProperties(&properties, gpu), gpu);
+  return fmt::format("{}, compute capability {}.{}, {} multiprocessors", properties.name, properties.major,
+                     properties.minor, properties.multiProcessorCount);
+}
+
+class OpenLibraries final : public MathLibraries {
+ public:
+  OpenLibraries(int gpu, const std::string& text, const std::shared_ptr<PlanCache>& cache)
+      : gpu_(gpu), cudnn_(text, cache), cublas_(text, cache) {}
+
+  std::string description() const override { return cudnn_.description() + ", " + cublas_.description(); }
+
+  bool supports(const GraphDescription& graph) override { return cudnn_.supports(graph); }
+
+  std::unique_ptr<GraphPlan> plan(const GraphDescription& graph, std::size_t workspace_limit) override {
+    require(cudaSetDevice(gpu_), gpu_);
+    return cudnn_.plan(graph, workspace_limit);
+  }
+
+  std::unique_ptr<ProductPlan> plan(const ProductDescription& product, std::size_t workspace_limit) override {
+    require(cudaSetDevice(gpu_), gpu_);
+    return cublas_.plan(product, workspace_limit);
+  }
+
+ private:
+  int gpu_;
+  CudnnPlans cudnn_;
+  CublasPlans cublas_;
+};
+
+}  // namespace
+
+std::string why_no_math_libraries() {
+  if (std::string reason = open_cudnn(); !reason.empty()) return reason;
+  return open_cublas();
+}
+
+std::string describe_math_libraries() {
+  return fmt::format("cuDNN {}, cuBLASLt {}", cudnn_version_text(), cublas_version_text());
+}
+
+std::shared_ptr<MathLibraries> open_math_libraries(int gpu) {
+  require(cudaSetDevice(gpu), gpu);
+  const auto cache = std::make_shared<PlanCache>(
+      plan_cache_folder(), [](const std::string& line) { std::cerr << "plan cache: " << line << '\n'; });
+  return std::make_shared<OpenLibraries>(gpu, gpu_text(gpu), cache);
+}
+
+}  // namespace blindspot::cuda

@@ -1,0 +1,197 @@
+// Implementation of library_trial.h.
+#include "engine/cuda/library_trial.h"
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace blindspot::cuda {
+
+namespace {
+
+void check(cudaError_t status, const std::string& name) {
+  if (status == cudaSuccess) return;
+  throw Error(ErrorKind::device,
+              fmt::format("{}: choosing a plan failed: {}; use a smaller --batch if memory ran out, or --device cpu",
+                          name, cudaGetErrorString(status)));
+}
+
+/// Values in (−1/2, 1/2) as random as timing needs: power, and with it speed, depends on the bits.
+class Values {
+ public:
+  explicit Values(std::uint32_t seed) : state_(seed * 2654435761u + 1) {}
+  float next() {
+    state_ = state_ * 1664525u + 1013904223u;
+    return static_cast<float>(state_ >> 8) * 0x1p-24f - 0.5f;
+  }
+
+ private:
+  std::uint32_t state_;
+};
+
+template <typename Element, typename Convert>
+std::vector<std::uint8_t> random_elements(std::size_t bytes, std::uint32_t seed, Convert convert) {
+  std::vector<std::uint8_t> memory(bytes);
+  Values values(seed);
+  for (std::size_t i = 0; i + sizeof(Element) <= bytes; i += sizeof(Element)) {
+    const Element element = convert(values.next());
+    std::memcpy(memory.data() + i, &element, sizeof element);
+  }
+  return memory;
+}
+
+std::vector<std::uint8_t> random_bytes(Type type, std::size_t bytes, std::uint32_t seed) {
+  switch (type) {
+    case Type::float32:
+      return random_elements<float>(bytes, seed, [](float value) { return value; });
+    case Type::bfloat16:
+      return random_elements<__nv_bfloat16>(bytes, seed, [](float value) { return __float2bfloat16_rn(value); });
+    case Type::float16:
+      return random_elements<__half>(bytes, seed, [](float value) { return __float2half_rn(value); });
+    default:
+      throw Error(ErrorKind::fault, "a trial knows float32, bfloat16 and float16 only");
+  }
+}
+
+/// Fills device memory with one period, over and over. Without a period some megabytes are random enough.
+cudaError_t fill(void* to, const TrialArray& array, std::uint32_t seed) {
+  constexpr std::size_t longest = std::size_t{4} << 20;
+  const std::size_t period = array.period > 0 ? std::min(array.period, array.bytes) : std::min(longest, array.bytes);
+  const std::vector<std::uint8_t> once = random_bytes(array.type, period, seed);
+  auto* place = static_cast<std::uint8_t*>(to);
+  cudaError_t status = cudaMemcpy(place, once.data(), period, cudaMemcpyHostToDevice);
+  for (std::size_t filled = period; status == cudaSuccess && filled < array.bytes;) {
+    const std::size_t count = std::min(filled, array.bytes - filled);
+    status = cudaMemcpy(place + filled, place, count, cudaMemcpyDeviceToDevice);
+    filled += count;
+  }
+  return status;
+}
+
+}  // namespace
+
+bool repeats(std::span<const std::uint8_t> bytes, std::size_t period) {
+  if (period == 0 || period >= bytes.size()) return true;
+  return std::memcmp(bytes.data(), bytes.data() + period, bytes.size() - period) == 0;
+}
+
+Trial::Trial(std::string name, std::vector<TrialArray> arrays) : name_(std::move(name)), arrays_(std::move(arrays)) {
+  try {
+    take_everything();
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+Trial::~Trial() {
+  release();
+}
+
+void Trial::take_everything() {
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), name_);
+  check(cudaEventCreate(&start_), name_);
+  check(cudaEventCreate(&end_), name_);
+  std::uint32_t seed = 0;
+  for (const TrialArray& array : arrays_) {
+    pointers_.push_back(array.bytes == 0 ? nullptr : take(array.bytes));
+    if (array.bytes > 0 && !array.output) check(fill(pointers_.back(), array, ++seed), name_);
+  }
+  clear_outputs();
+}
+
+void Trial::release() noexcept {
+  if (stream_ != nullptr) (void)cudaStreamSynchronize(stream_);
+  for (void* pointer : pointers_) (void)cudaFree(pointer);
+  (void)cudaFree(workspace_);
+  if (start_ != nullptr) (void)cudaEventDestroy(start_);
+  if (end_ != nullptr) (void)cudaEventDestroy(end_);
+  if (stream_ != nullptr) (void)cudaStreamDestroy(stream_);
+}
+
+void* Trial::take(std::size_t bytes) {
+  void* pointer = nullptr;
+  check(cudaMalloc(&pointer, bytes), name_);
+  return pointer;
+}
+
+void* Trial::workspace(std::size_t bytes) {
+  if (bytes <= workspace_bytes_) return bytes == 0 ? nullptr : workspace_;
+  check(cudaStreamSynchronize(stream_), name_);
+  check(cudaFree(std::exchange(workspace_, nullptr)), name_);
+  workspace_bytes_ = 0;
+  workspace_ = take(bytes);
+  workspace_bytes_ = bytes;
+  return workspace_;
+}
+
+std::optional<double> Trial::milliseconds(const Run& run) {
+  return milliseconds(run, pointers_);
+}
+
+std::optional<double> Trial::milliseconds(const Run& run, std::span<void* const> pointers) {
+  float time = 0;
+  try {
+    check(cudaEventRecord(start_, stream_), name_);
+    run(pointers);
+    check(cudaEventRecord(end_, stream_), name_);
+    check(cudaEventSynchronize(end_), name_);
+    check(cudaEventElapsedTime(&time, start_, end_), name_);
+  } catch (const Error&) {
+    (void)cudaGetLastError();
+    return std::nullopt;
+  }
+  return time;
+}
+
+bool Trial::gives_same_bits(const Run& run) {
+  clear_outputs();
+  if (!milliseconds(run)) return false;
+  const std::vector<std::vector<std::uint8_t>> first = outputs();
+  std::size_t output = 0;
+  for (const TrialArray& array : arrays_) {
+    if (array.output && array.bytes > 0 && !repeats(first[output++], array.period)) return false;
+  }
+  clear_outputs();
+  if (!milliseconds(run) || outputs() != first) return false;
+  const bool any_in_place =
+      std::any_of(arrays_.begin(), arrays_.end(), [](const TrialArray& array) { return array.in_place_of >= 0; });
+  if (!any_in_place) return true;
+  clear_outputs();
+  return milliseconds(run, in_place()) && outputs() == first;
+}
+
+std::vector<std::vector<std::uint8_t>> Trial::outputs() const {
+  std::vector<std::vector<std::uint8_t>> all;
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    if (!arrays_[i].output || arrays_[i].bytes == 0) continue;
+    std::vector<std::uint8_t>& bytes = all.emplace_back(arrays_[i].bytes);
+    check(cudaMemcpy(bytes.data(), pointers_[i], bytes.size(), cudaMemcpyDeviceToHost), name_);
+  }
+  return all;
+}
+
+std::vector<void*> Trial::in_place() {
+  std::vector<void*> pointers = pointers_;
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    if (arrays_[i].in_place_of < 0) continue;
+    void* const there = pointers_[static_cast<std::size_t>(arrays_[i].in_place_of)];
+    check(cudaMemcpy(there, pointers_[i], arrays_[i].bytes, cudaMemcpyDeviceToDevice), name_);
+    pointers[i] = there;
+  }
+  check(cudaDeviceSynchronize(), name_);
+  return pointers;
+}
+
+void Trial::clear_outputs() {
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    if (arrays_[i].output && arrays_[i].bytes > 0) check(cudaMemset(pointers_[i], 0, arrays_[i].bytes), name_);
+  }
+  check(cudaDeviceSynchronize(), name_);
+}
+
+}  // namespace blindspot::cuda

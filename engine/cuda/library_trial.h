@@ -1,0 +1,75 @@
+// Memory, clock and judge of a search on the GPU: random data of the shape in question, runs timed with events, and the
+// test that every plan has to pass, the same bits twice and in every slot of the batch. May use the CUDA runtime and
+// device.h.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/device.h"
+
+namespace blindspot::cuda {
+
+/// One array that the work reads or writes.
+struct TrialArray {
+  Type type = Type::float32;
+  std::size_t bytes = 0;  ///< 0: none, its pointer is null
+  bool output = false;
+  /// Bytes after which the data repeat, one slot of the batch; 0: they do not. Where all inputs of a batch repeat, the
+  /// outputs have to.
+  std::size_t period = 0;
+  /// Number of the output in whose memory this input lies when the plan is used; −1: it has memory of its own.
+  int in_place_of = -1;
+};
+
+class Trial {
+ public:
+  /// Takes memory of the current GPU and fills it. Throws Error(device) that names the work where there is not enough.
+  Trial(std::string name, std::vector<TrialArray> arrays);
+  ~Trial();
+  Trial(const Trial&) = delete;
+  Trial& operator=(const Trial&) = delete;
+
+  cudaStream_t stream() const { return stream_; }
+  /// Scratch memory of at least so many bytes; what was given before is gone. Null for 0.
+  void* workspace(std::size_t bytes);
+
+  /// Queues the work on stream(), the arrays lying at `pointers`; what it throws means that the plan cannot run.
+  using Run = std::function<void(std::span<void* const> pointers)>;
+  /// Time of one run; none where it failed.
+  std::optional<double> milliseconds(const Run& run);
+  /// Whether every run gives the same bits, inputs in place or not, and every slot of the outputs the same as the
+  /// first.
+  bool gives_same_bits(const Run& run);
+
+ private:
+  void take_everything();
+  void release() noexcept;
+  void* take(std::size_t bytes);
+  std::optional<double> milliseconds(const Run& run, std::span<void* const> pointers);
+  /// Memory of all outputs, one after the other.
+  std::vector<std::vector<std::uint8_t>> outputs() const;
+  void clear_outputs();
+  /// Pointers with inputs in place, their data copied there.
+  std::vector<void*> in_place();
+
+  std::string name_;
+  std::vector<TrialArray> arrays_;
+  std::vector<void*> pointers_;
+  void* workspace_ = nullptr;
+  std::size_t workspace_bytes_ = 0;
+  cudaStream_t stream_ = nullptr;
+  cudaEvent_t start_ = nullptr, end_ = nullptr;
+};
+
+/// Whether `bytes` repeat after `period` (the last repetition may be cut short).
+bool repeats(std::span<const std::uint8_t> bytes, std::size_t period);
+
+}  // namespace blindspot::cuda

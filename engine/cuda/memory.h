@@ -1,0 +1,19 @@
+// Memory of a GPU: what arena and constants are made of. May use arena.h and the CUDA runtime.
+#pragma once
+
+#include <cstddef>
+
+#include "engine/arena.h"
+
+namespace blindspot::cuda {
+
+/// Of the GPU that is current when it is used.
+class GpuMemory final : public MemorySource {
+ public:
+  std::size_t alignment() const override { return 256; }
+  /// Error(device) says how much is free.
+  std::byte* allocate(std::size_t bytes) override;
+  void deallocate(std::byte* data, std::size_t bytes) noexcept override;
+};
+
+}  // namespace blindspot::cuda

@@ -1,0 +1,147 @@
+// The loss at the logits and the walk's update on the CUDA device: checks of sizes, and the launch. May use
+// cuda_device_class.h and the kernels.
+#include "engine/cuda/cuda_device_class.h"
+#include "kernels/cross_entropy.cuh"
+#include "kernels/select.cuh"
+#include "kernels/walk_projection.cuh"
+#include "kernels/walk_step.cuh"
+
+namespace blindspot::cuda {
+namespace {
+
+template <typename Element>
+Element* elements(const Array& array) {
+  return reinterpret_cast<Element*>(array.data());
+}
+
+bool are_floats(const Array& array, std::int64_t count) {
+  return array.type() == Type::float32 && array.shape().count() == count;
+}
+
+bool are_bytes(const Array& array, std::int64_t count) {
+  return array.type() == Type::uint8 && array.shape().count() == count;
+}
+
+/// [N, K] and int32 [N].
+bool are_logits(const Array& logits, const Array& classes) {
+  return logits.type() == Type::float32 && logits.shape().rank() == 2 && classes.type() == Type::int32 &&
+         classes.shape().count() == logits.shape()[0];
+}
+
+/// Images of a batch, the first size.
+std::int64_t images_of(const Array& array) {
+  return array.shape().rank() == 0 ? 0 : array.shape()[0];
+}
+
+/// Elements of one image: all sizes but the first.
+std::int64_t image_elements(const Array& array) {
+  const std::int64_t images = images_of(array);
+  return images == 0 ? 0 : array.shape().count() / images;
+}
+
+bool has_element(Type type) {
+  return type == Type::float32 || type == Type::bfloat16 || type == Type::float16;
+}
+
+}  // namespace
+
+void CudaDevice::probability(const Array& logits, const Array& classes, Array& probability) {
+  require_fit(are_logits(logits, classes) && are_floats(probability, logits.shape()[0]), "probability", logits);
+  launch("probability", logits, [&] {
+    return kernels::probability(elements<float>(logits), elements<std::int32_t>(classes), logits.shape()[0],
+                                logits.shape()[1], elements<float>(probability), stream_);
+  });
+}
+
+void CudaDevice::cross_entropy_seed(const Array& logits, const Array& classes, Array& seed, Array& inverse_scale) {
+  require_fit(are_logits(logits, classes) && are_floats(seed, logits.shape().count()) &&
+                  are_floats(inverse_scale, logits.shape()[0]),
+              "cross_entropy_seed", logits);
+  launch("cross_entropy_seed", logits, [&] {
+    return kernels::cross_entropy_seed(elements<float>(logits), elements<std::int32_t>(classes), logits.shape()[0],
+                                       logits.shape()[1], elements<float>(seed), elements<float>(inverse_scale),
+                                       stream_);
+  });
+}
+
+void CudaDevice::projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
+                            Array& coefficient) {
+  const std::int64_t total = gradient.shape().count();
+  const std::int64_t images = images_of(gradient);
+  require_fit(are_floats(gradient, total) && are_floats(image, total) && are_floats(target, total) &&
+                  are_floats(coefficient, images),
+              "projection", gradient);
+  const std::int64_t count = image_elements(gradient);
+  // Doubles, seen as twice as many float32.
+  const Array scratch = array(Type::float32, {kernels::walk_projection_scratch(images, count), 2});
+  launch("projection", gradient, [&] {
+    return kernels::walk_projection(elements<float>(gradient), elements<float>(image), elements<float>(target), images,
+                                    count, zero_gradient_is_nan, elements<double>(scratch),
+                                    elements<float>(coefficient), stream_);
+  });
+}
+
+void CudaDevice::step(const StepDescription& step, const Array& gradient, const Array& inverse_scale,
+                      const Array& coefficient, const Array& target, const Array& image, Array& adversarial,
+                      Array& candidate) {
+  const std::int64_t total = image.shape().count();
+  const std::int64_t images = images_of(image);
+  require_fit(are_floats(gradient, total) && are_floats(target, total) && are_floats(image, total) &&
+                  are_floats(candidate, total) && (!step.adversarial || are_floats(adversarial, total)) &&
+                  are_floats(inverse_scale, images) && are_floats(coefficient, images),
+              "step", image);
+  const kernels::WalkStep numbers = {step.step_size, step.adversarial, step.adversarial_step};
+  const kernels::WalkStepArrays arrays = {.gradient = elements<float>(gradient),
+                                          .target = elements<float>(target),
+                                          .image = elements<float>(image),
+                                          .adversarial = step.adversarial ? elements<float>(adversarial) : nullptr,
+                                          .candidate = elements<float>(candidate)};
+  launch("step", image, [&] {
+    return kernels::walk_step(numbers, arrays, elements<float>(inverse_scale), elements<float>(coefficient), images,
+                              image_elements(image), stream_);
+  });
+}
+
+void CudaDevice::accept(const Array& start_probability, const Array& candidate_probability, float delta,
+                        Array& accepted) {
+  const std::int64_t images = accepted.shape().count();
+  require_fit(
+      are_floats(start_probability, images) && are_floats(candidate_probability, images) && are_bytes(accepted, images),
+      "accept", accepted);
+  launch("accept", accepted, [&] {
+    return kernels::accept(elements<float>(start_probability), elements<float>(candidate_probability), delta, images,
+                           elements<std::uint8_t>(accepted), stream_);
+  });
+}
+
+void CudaDevice::select(const Array& accepted, const Array& from, bool poison, Array& to) {
+  const std::int64_t images = images_of(to);
+  require_fit(to.shape().rank() > 0 && are_bytes(accepted, images) && from.type() == to.type() &&
+                  to.type() != Type::mask && from.shape().count() == to.shape().count(),
+              "select", to);
+  const std::int64_t count = image_elements(to);
+  launch("select", to, [&] {
+    if (poison && has_element(to.type())) {
+      return kernels::select_with_poison(elements<std::uint8_t>(accepted), from.data(), to.data(),
+                                         element_of(to.type()), images, count, stream_);
+    }
+    return kernels::select(elements<std::uint8_t>(accepted), from.data(), to.data(), images,
+                           count * static_cast<std::int64_t>(element_bytes(to.type())), stream_);
+  });
+}
+
+void CudaDevice::note_judgement(const Array& probability, const Array& target_probability, const Array& accepted,
+                                Array& counter, Array& history) {
+  const Shape& shape = history.shape();  // [rounds, 3, B]
+  require_fit(history.type() == Type::float32 && shape.rank() == 3 && shape[1] == 3 &&
+                  are_floats(probability, shape[2]) && are_floats(target_probability, shape[2]) &&
+                  are_bytes(accepted, shape[2]) && counter.type() == Type::int32 && counter.shape().count() == 1,
+              "note_judgement", history);
+  launch("note_judgement", history, [&] {
+    return kernels::note_judgement(elements<float>(probability), elements<float>(target_probability),
+                                   elements<std::uint8_t>(accepted), shape[2], elements<std::int32_t>(counter),
+                                   elements<float>(history), shape[0], stream_);
+  });
+}
+
+}  // namespace blindspot::cuda

@@ -1,0 +1,121 @@
+// Implementation of model_networks.h.
+#include "engine/model_networks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/levelset/walk.h"
+
+namespace blindspot {
+
+namespace {
+
+// Where nobody says how many. Until pairs are to be walked a GPU gets no more either.
+constexpr std::int64_t default_batch = 8;
+// Beyond this a GPU is busy with any network of ours.
+constexpr std::int64_t largest_chosen_batch = 256;
+constexpr std::int64_t largest_exact_batch = 32;
+
+/// A device that is given several rounds at once is one for whole batches; a processor takes one image after another.
+bool works_in_batches(const Device& device) {
+  return device.rounds_together() > 1;
+}
+
+std::int64_t slice_of(const Device& device, std::int64_t batch) {
+  return std::clamp<std::int64_t>(device.preferred_slice(batch), 1, batch);
+}
+
+std::unique_ptr<Network> build_on(Device& device, const ModelSource& source, std::int64_t slice) {
+  return build(source.architecture, source.state, source.information.preprocessing, slice, device);
+}
+
+/// Takes the memory of a forward pass once and for all.
+void commit_forward_pass(NetworkOnDevice& exact) {
+  Network& network = *exact.network;
+  exact.device->commit(exact.device->rehearse([&] {
+    const Array input = exact.device->array(Type::float32, {network.batch(), 3, network.height(), network.width()});
+    const Array logits = network.forward(input);
+    network.forget();
+  }));
+}
+
+}  // namespace
+
+ModelNetworks::ModelNetworks(const ModelSource& source, DeviceChoice choice, std::int64_t batch)
+    : source_(source),
+      choice_(std::move(choice)),
+      batch_is_chosen_(batch == 0),
+      batch_(batch == 0 ? default_batch : batch) {
+  working_.device = make_device(choice_);
+  make_working(std::min(batch_, works_in_batches(*working_.device) ? default_batch : batch_));
+}
+
+/// The working network for slices of this batch; nothing where it is that already.
+void ModelNetworks::make_working(std::int64_t batch) {
+  Device& device = *working_.device;
+  const std::int64_t slice = slice_of(device, batch);
+  if (working_.network && working_.network->batch() == slice) return;
+  prepared_slots_ = 0;
+  working_.network.reset();  // its memory first
+  working_.network = build_on(device, source_, slice);
+}
+
+NetworkOnDevice& ModelNetworks::exact() {
+  if (choice_.precision == Precision::fp32) return working_;
+  if (exact_.network) return exact_;
+  DeviceChoice choice = choice_;
+  choice.precision = Precision::fp32;
+  NetworkOnDevice made;
+  made.device = make_device(choice);
+  // On a processor one image at a time is as fast and takes the least memory.
+  const std::int64_t slice = works_in_batches(*made.device) ? std::min(batch_, largest_exact_batch) : 1;
+  made.network = build_on(*made.device, source_, slice);
+  commit_forward_pass(made);
+  exact_ = std::move(made);
+  return exact_;
+}
+
+std::int64_t ModelNetworks::slots_for(std::size_t pairs) const {
+  const std::int64_t slice = slice_of(*working_.device, batch_);
+  const std::int64_t needed = (static_cast<std::int64_t>(pairs) + slice - 1) / slice * slice;
+  return std::max(slice, std::min(batch_, needed));
+}
+
+std::size_t ModelNetworks::prepare_walks(std::size_t pairs) {
+  const bool batches = works_in_batches(*working_.device);
+  if (batches && batch_is_chosen_ && prepared_slots_ == 0) {
+    batch_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(pairs), 1, largest_chosen_batch);
+  }
+  while (!take_memory(pairs)) batch_ = std::max<std::int64_t>(1, std::min(batch_, slots_for(pairs)) / 2);
+  return arena_bytes_;
+}
+
+/// False where there is no room for this batch, but may be for half of it.
+bool ModelNetworks::take_memory(std::size_t pairs) {
+  Device& device = *working_.device;
+  try {
+    make_working(batch_);
+    const std::int64_t slots = slots_for(pairs);
+    if (slots <= prepared_slots_) return true;
+    prepared_slots_ = 0;
+    // Before the run, so that nothing is left that could fail for want of memory in its middle.
+    if (works_in_batches(device)) exact();
+    arena_bytes_ = levelset::memory_of_run(*working_.network, device, slots);
+    const std::uint64_t available = device.available_bytes();
+    if (arena_bytes_ > available) {
+      throw OutOfMemory(fmt::format("out of memory: {} walks at a time take {} MiB, {} MiB are free", slots,
+                                    arena_bytes_ >> 20U, available >> 20U));
+    }
+    device.commit(arena_bytes_);
+    prepared_slots_ = slots;
+    return true;
+  } catch (const OutOfMemory&) {
+    if (batch_ <= slice_of(device, 1)) throw;
+    exact_ = {};
+    return false;
+  }
+}
+
+}  // namespace blindspot

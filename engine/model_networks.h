@@ -1,0 +1,53 @@
+// The networks of one model on its device: the one that works, the fp32 one that verifies a lower precision, and the
+// batch that memory allows. Sees devices, networks and the walk's need of memory.
+#pragma once
+
+#include <memory>
+
+#include "engine/devices.h"
+#include "engine/model_source.h"
+#include "engine/networks/network.h"
+
+namespace blindspot {
+
+/// A network on a device of its own.
+struct NetworkOnDevice {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Network> network;  // after device: its arrays go first
+};
+
+class ModelNetworks {
+ public:
+  /// `batch` 0: chosen. `source` must outlive this. Throws Error(device).
+  ModelNetworks(const ModelSource& source, DeviceChoice choice, std::int64_t batch);
+
+  NetworkOnDevice& working() { return working_; }
+  const NetworkOnDevice& working() const { return working_; }
+  /// The working network itself in fp32; else a second one, made at first use.
+  NetworkOnDevice& exact();
+  const DeviceChoice& choice() const { return choice_; }
+
+  /// Walks at a time.
+  std::int64_t batch() const { return batch_; }
+  /// No more than `pairs` need, in whole slices: the shapes that run are the slices', so this changes no bits.
+  std::int64_t slots_for(std::size_t pairs) const;
+  /// Device memory taken for a run, weights not counted.
+  std::size_t arena_bytes() const { return arena_bytes_; }
+  /// Model::prepare_walks.
+  std::size_t prepare_walks(std::size_t pairs);
+
+ private:
+  void make_working(std::int64_t batch);
+  bool take_memory(std::size_t pairs);
+
+  const ModelSource& source_;
+  DeviceChoice choice_;
+  bool batch_is_chosen_;
+  std::int64_t batch_;
+  NetworkOnDevice working_;
+  NetworkOnDevice exact_;
+  std::size_t arena_bytes_ = 0;
+  std::int64_t prepared_slots_ = 0;  // for which the arena was taken
+};
+
+}  // namespace blindspot

@@ -1,0 +1,27 @@
+// Kernels must not know who compiles them, or the host would test other code than the GPU runs.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+TEST_CASE("only instructions.cuh tells compilers apart, and nothing launches with triple brackets") {
+  constexpr std::array<std::string_view, 3> forbidden{"__CUDACC__", "__CUDA_ARCH__", "<<<"};
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(BLINDSPOT_KERNELS)) {
+    const std::filesystem::path& path = entry.path();
+    if (!entry.is_regular_file() || path.filename() == "instructions.cuh") continue;
+    ++files;
+    std::ifstream file(path);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (const std::string_view word : forbidden) {
+      CAPTURE(path.filename().string());
+      CAPTURE(std::string(word));
+      CHECK(text.find(word) == std::string::npos);
+    }
+  }
+  CHECK(files > 0);
+}
