@@ -16,7 +16,7 @@ template <class T>
 struct EpilogueArrays {
   const T* x;
   const T* residual;  // may be null
-  const T* bias;      // [channels]
+  const float* bias;  // [channels]
   T* y;
   std::uint8_t* mask;  // may be null
 };
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(octet_threads)
 #pragma unroll
     for (int i = 0; i < octet_size; ++i) {
       float sum = arrays.residual != nullptr ? x[k].at(i) + residual[k].at(i) : x[k].at(i);
-      sum += to_float(arrays.bias[channel]);
+      sum += arrays.bias[channel];
       const bool positive = is_positive(sum);
       bits |= static_cast<std::uint32_t>(positive) << i;
       x[k].set(i, positive || arrays.mask == nullptr ? sum : 0.0F);
@@ -55,13 +55,13 @@ __global__ void __launch_bounds__(octet_threads)
 
 }  // namespace
 
-cudaError_t convolution_epilogue(const void* x, const void* residual, const void* bias, void* y, std::uint8_t* mask,
+cudaError_t convolution_epilogue(const void* x, const void* residual, const float* bias, void* y, std::uint8_t* mask,
                                  Element element, EpilogueSizes sizes, cudaStream_t stream) {
   if (sizes.count < 0 || sizes.channels < 1 || sizes.channels > (1 << 30)) return cudaErrorInvalidValue;
   return with_element(element, [&](auto zero) {
     using T = decltype(zero);
-    const EpilogueArrays<T> arrays = {static_cast<const T*>(x), static_cast<const T*>(residual),
-                                      static_cast<const T*>(bias), static_cast<T*>(y), mask};
+    const EpilogueArrays<T> arrays = {static_cast<const T*>(x), static_cast<const T*>(residual), bias,
+                                      static_cast<T*>(y), mask};
     return launch_octets(epilogue_kernel<T>, sizes.count, stream, arrays, sizes.count, static_cast<int>(sizes.channels),
                          on_packs(x) && on_packs(residual) && on_packs(y));
   });

@@ -15,7 +15,7 @@ struct EpilogueSizes {
 
 /// y = relu?(x + residual + bias), rounded once; `residual` null: nothing is added; `mask` null: no ReLU, else its bits
 /// as in relu.cuh. y may be x or residual.
-cudaError_t convolution_epilogue(const void* x, const void* residual, const void* bias, void* y, std::uint8_t* mask,
+cudaError_t convolution_epilogue(const void* x, const void* residual, const float* bias, void* y, std::uint8_t* mask,
                                  Element element, EpilogueSizes sizes, cudaStream_t stream);
 
 }  // namespace blindspot::kernels
