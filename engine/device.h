@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "blindspot/error.h"
+#include "blindspot/operation_work.h"
 #include "blindspot/precision.h"
 
 namespace blindspot {
@@ -190,9 +191,8 @@ class Device {
   /// Calls of this device that do the same each time, on the same arrays: no upload, no download. A device may run them
   /// once to record them without computing, and then play the recording; another just calls.
   virtual std::unique_ptr<Recording> record(std::function<void()> calls) = 0;
-  /// Floating-point operations (two a multiply-add) of one forward and one input gradient through every convolution,
-  /// linear and attention prepared so far.
-  virtual double prepared_operations() const = 0;
+  /// What every convolution, linear and attention prepared so far has to do, in order: forward, then input gradient.
+  virtual const std::vector<OperationWork>& prepared_work() const = 0;
 
   // Memory. Arrays come from one arena. Its size is found by a rehearsal: the same calls, in the same order, in which
   // nothing is computed; `commit` then takes that much memory, once. Without a commit arrays are taken one by one.
@@ -207,6 +207,8 @@ class Device {
   virtual void commit(std::size_t bytes) = 0;
   /// Memory that could be taken now without driving anything else out.
   virtual std::uint64_t available_bytes() const = 0;
+  /// The most memory that the device ever held, weights and all; 0 where it is the process's, which is measured there.
+  virtual std::uint64_t peak_bytes() const = 0;
   virtual void upload(std::span<const float> values, Array& to) = 0;             // to: float32
   virtual void upload(std::span<const std::int32_t> values, Array& to) = 0;      // to: int32
   virtual void upload(std::span<const std::uint8_t> values, Array& to) = 0;      // to: uint8

@@ -159,7 +159,15 @@ double Model::milliseconds_to_open() const {
   return implementation_->milliseconds_to_open;
 }
 double Model::operations_per_image() const {
-  return implementation_->networks.working().device->prepared_operations() / static_cast<double>(slice());
+  double operations = 0;
+  for (const OperationWork& pass : implementation_->networks.working().work) operations += pass.operations;
+  return operations / static_cast<double>(slice());
+}
+std::vector<OperationWork> Model::work_per_slice() const {
+  return implementation_->networks.working().work;
+}
+std::uint64_t Model::peak_gpu_bytes() const {
+  return implementation_->networks.peak_gpu_bytes();
 }
 
 std::vector<std::vector<float>> Model::logits(const std::vector<const Image*>& images) {

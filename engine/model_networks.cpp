@@ -59,7 +59,9 @@ void ModelNetworks::make_working(std::int64_t batch) {
   if (working_.network && working_.network->batch() == slice) return;
   prepared_slots_ = 0;
   working_.network.reset();  // its memory first
+  const auto before = static_cast<std::ptrdiff_t>(device.prepared_work().size());
   working_.network = build_on(device, source_, slice);
+  working_.work.assign(device.prepared_work().begin() + before, device.prepared_work().end());
 }
 
 NetworkOnDevice& ModelNetworks::exact() {
@@ -81,6 +83,10 @@ std::int64_t ModelNetworks::slots_for(std::size_t pairs) const {
   const std::int64_t slice = slice_of(*working_.device, batch_);
   const std::int64_t needed = (static_cast<std::int64_t>(pairs) + slice - 1) / slice * slice;
   return std::max(slice, std::min(batch_, needed));
+}
+
+std::uint64_t ModelNetworks::peak_gpu_bytes() const {
+  return working_.device->peak_bytes() + (exact_.device ? exact_.device->peak_bytes() : 0);
 }
 
 std::size_t ModelNetworks::prepare_walks(std::size_t pairs) {

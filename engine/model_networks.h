@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "engine/devices.h"
 #include "engine/model_source.h"
@@ -14,6 +15,7 @@ namespace blindspot {
 struct NetworkOnDevice {
   std::unique_ptr<Device> device;
   std::unique_ptr<Network> network;  // after device: its arrays go first
+  std::vector<OperationWork> work;   // of the network, for a slice
 };
 
 class ModelNetworks {
@@ -33,6 +35,8 @@ class ModelNetworks {
   std::int64_t slots_for(std::size_t pairs) const;
   /// Device memory taken for a run, weights not counted.
   std::size_t arena_bytes() const { return arena_bytes_; }
+  /// The most memory that the devices ever held, where it is their own.
+  std::uint64_t peak_gpu_bytes() const;
   /// Model::prepare_walks.
   std::size_t prepare_walks(std::size_t pairs);
 

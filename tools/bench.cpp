@@ -21,6 +21,7 @@ using Clock = std::chrono::steady_clock;
 struct BenchOptions {
   std::string architecture = "resnet50";
   std::int64_t iterations = 10;
+  std::int64_t seconds = 0;  ///< of walking; 0: no limit
   ModelOptions network;
   PrintingOptions printing;
 };
@@ -34,6 +35,8 @@ bool parse(const Arguments& arguments, BenchOptions& options) {
   line.option("--iterations", "M", "Steps of each walk (10)", [&options](const std::string& text) {
     options.iterations = read_count("--iterations", text, 1, 1'000'000);
   });
+  line.option("--seconds", "S", "End the walk after so long, when enough steps were timed (no limit)",
+              [&options](const std::string& text) { options.seconds = read_count("--seconds", text, 1, 1'000'000); });
   line.option("--batch", "N", "Walks at a time (8)",
               [&options](const std::string& text) { options.network.batch = read_count("--batch", text, 1, 65536); });
   add_device_options(line, options.network);
@@ -76,6 +79,9 @@ class StepClock {
     last_time_ = now;
   }
 
+  /// Times that steps after the first were looked at; a GPU is asked after several steps at once.
+  std::size_t looks() const { return per_image_.size(); }
+
   Timing timing() const {
     std::vector<double> sorted = per_image_;
     // With a single step there is nothing but the first to go by.
@@ -92,7 +98,11 @@ class StepClock {
   std::vector<double> per_image_;
 };
 
-Timing time_walk(Model& model, std::int64_t batch, std::int64_t iterations) {
+constexpr std::size_t enough_looks = 5;
+
+Timing time_walk(Model& model, const BenchOptions& wanted) {
+  const std::int64_t batch = wanted.network.batch;
+  const std::int64_t iterations = wanted.iterations;
   const int side = model.information().preprocessing.input_size;
   const std::vector<Image> sources = random_images(batch, side, 1);
   const std::vector<Image> targets = random_images(batch, side, 2);
@@ -110,8 +120,63 @@ Timing time_walk(Model& model, std::int64_t batch, std::int64_t iterations) {
   options.keep_record_images = false;
   options.progress = [&clock](const WalkProgress& progress) { clock.saw(progress.iterations_done); };
   options.finished = [](std::size_t, WalkResult&&) {};
-  if (!model.walk(pairs, parameters, options)) throw Stopped();
+  bool enough = false;
+  const Clock::time_point end = Clock::now() + std::chrono::seconds(wanted.seconds);
+  options.cancelled = [&clock, &enough, &wanted, end] {
+    return enough = wanted.seconds > 0 && Clock::now() > end && clock.looks() >= enough_looks;
+  };
+  if (!model.walk(pairs, parameters, options) && !enough) throw Stopped();
   return clock.timing();
+}
+
+constexpr double mebibyte = 1024.0 * 1024.0;
+
+/// Everything but what is seen of the device without the walk. The model is gone at the end, and its memory free.
+Json measure_walk(const BenchOptions& options, std::vector<OperationWork>& work) {
+  Model model = Model::open("rule:" + options.architecture, options.network);
+  const Timing timing = time_walk(model, options);
+  Json result = document("bench");
+  result["network"] = options.architecture;
+  result["device"] = model.device();
+  result["device_description"] = model.device_description();
+  result["precision"] = to_string(model.precision());
+  result["threads"] = model.threads();
+  result["batch"] = model.batch();
+  result["slice"] = model.slice();
+  result["iterations"] = options.iterations;
+  result["ms_to_open"] = model.milliseconds_to_open();
+  result["ms_first"] = timing.ms_first;
+  result["ms_per_image_iteration"] = timing.ms_per_image_iteration;
+  result["peak_rss_mib"] = static_cast<double>(peak_resident_bytes()) / mebibyte;
+  result["arena_mib"] = static_cast<double>(model.arena_bytes()) / mebibyte;
+  result["gflops"] = model.operations_per_image() / timing.ms_per_image_iteration * 1e-6;
+  if (model.peak_gpu_bytes() > 0) result["peak_gpu_mib"] = static_cast<double>(model.peak_gpu_bytes()) / mebibyte;
+  work = model.work_per_slice();
+  return result;
+}
+
+void add_rates(Json& result, const std::vector<OperationWork>& work, const DeviceRates& rates) {
+  result["gemm_gflops"] = rates.gemm_gflops;
+  if (!rates.copy_gbs) return;
+  result["copy_gbs"] = *rates.copy_gbs;
+  result["share_of_floor"] =
+      floor_milliseconds(work, rates) / result["slice"].get<double>() / result["ms_per_image_iteration"].get<double>();
+}
+
+std::string sentence(const Json& result) {
+  const auto number = [&result](const char* key) { return result[key].get<double>(); };
+  const bool gpu = result.contains("copy_gbs");
+  std::string text = fmt::format(
+      "{}, batch {}, {}, {}: {:.4g} ms an image-iteration, first step {:.1f} ms, {:.1f} gflop/s of {:.1f} "
+      "that matrix products reach, ",
+      result["network"].get<std::string>(), result["batch"].get<std::int64_t>(), result["precision"].get<std::string>(),
+      gpu ? result["device"].get<std::string>() : fmt::format("{} threads", result["threads"].get<int>()),
+      number("ms_per_image_iteration"), number("ms_first"), number("gflops"), number("gemm_gflops"));
+  if (gpu) {
+    text += fmt::format("{:.1f} % of the floor that these and {:.0f} GB/s copied leave, {:.0f} MiB of the GPU and ",
+                        100 * number("share_of_floor"), number("copy_gbs"), number("peak_gpu_mib"));
+  }
+  return text + fmt::format("{:.0f} MiB at most\n", number("peak_rss_mib"));
 }
 
 }  // namespace
@@ -120,37 +185,12 @@ int run_bench(const Arguments& arguments, const StopSignals& stop) {
   BenchOptions options;
   if (!parse(arguments, options)) return 0;
   options.network.cancelled = stop.cancelled();
-  Model model = Model::open("rule:" + options.architecture, options.network);
-  const Timing timing = time_walk(model, options.network.batch, options.iterations);
-  // Before the matrices of the comparison below take memory of their own.
-  const double peak_mib = static_cast<double>(peak_resident_bytes()) / (1024.0 * 1024.0);
-  const double gemm_gflops = measure_gemm_gflops(model.precision(), options.network.threads, stop.cancelled());
-  const double gflops = model.operations_per_image() / timing.ms_per_image_iteration * 1e-6;
-  if (!options.printing.json) {
-    print(fmt::format(
-        "{}, batch {}, {}, {} threads: {:.2f} ms an image-iteration, first step {:.1f} ms, {:.1f} gflop/s of "
-        "{:.1f} that matrix products reach, {:.0f} MiB at most\n",
-        options.architecture, options.network.batch, to_string(model.precision()), model.threads(),
-        timing.ms_per_image_iteration, timing.ms_first, gflops, gemm_gflops, peak_mib));
-    return 0;
-  }
-  Json result = document("bench");
-  result["network"] = options.architecture;
-  result["device"] = model.device();
-  result["device_description"] = model.device_description();
-  result["precision"] = to_string(model.precision());
-  result["threads"] = model.threads();
-  result["batch"] = options.network.batch;
-  result["slice"] = model.slice();
-  result["iterations"] = options.iterations;
-  result["ms_to_open"] = model.milliseconds_to_open();
-  result["ms_first"] = timing.ms_first;
-  result["ms_per_image_iteration"] = timing.ms_per_image_iteration;
-  result["peak_rss_mib"] = peak_mib;
-  result["arena_mib"] = static_cast<double>(model.arena_bytes()) / (1024.0 * 1024.0);
-  result["gflops"] = gflops;
-  result["gemm_gflops"] = gemm_gflops;
-  print(to_text(result));
+  std::vector<OperationWork> work;
+  Json result = measure_walk(options, work);
+  add_rates(result, work,
+            measure_rates(result["device"], precision_from(result["precision"].get<std::string>()),
+                          options.network.threads, stop.cancelled()));
+  print(options.printing.json ? to_text(result) : sentence(result));
   return 0;
 }
 

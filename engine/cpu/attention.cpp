@@ -10,6 +10,7 @@
 #include "engine/cpu/cpu_device_class.h"
 #include "engine/cpu/onednn.h"
 #include "engine/cpu/vector_kernels.h"
+#include "engine/prepared_work.h"
 
 namespace blindspot::cpu {
 namespace {
@@ -57,8 +58,7 @@ class CpuAttention final : public Attention {
     for (int worker = 0; worker < device.threads(); ++worker) {
       products_.emplace_back(device, description.tokens, description.head_width);
     }
-    device.count_operations(14.0 * static_cast<double>(description.batch * description.tokens * description.tokens *
-                                                       description.heads * description.head_width));
+    device.note_work(work_of(description, device.activation_type()));
   }
 
   void forward(const Array& qkv, Array& out, Array& log_sum_exp) override {

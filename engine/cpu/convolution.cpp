@@ -10,6 +10,7 @@
 #include "engine/cpu/onednn.h"
 #include "engine/cpu/operand.h"
 #include "engine/cpu/vector_kernels.h"
+#include "engine/prepared_work.h"
 
 namespace blindspot::cpu {
 namespace {
@@ -90,8 +91,7 @@ class CpuConvolution final : public Convolution {
     } else {
       prepare_gradient(plan, weight);
     }
-    device.count_operations(4.0 * static_cast<double>(weight.size()) *
-                            static_cast<double>(plan.batch * plan.out_height * plan.out_width));
+    device.note_work(work_of(description, device.activation_type()));
   }
 
   void forward(const Array& x, Array& y, Array* relu_mask) override {

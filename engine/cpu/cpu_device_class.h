@@ -2,9 +2,11 @@
 // linear.cpp and attention.cpp, plain operations stand in operations_*.cpp by kind.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/arena.h"
 #include "engine/cpu/cpu_device.h"
@@ -28,7 +30,7 @@ class CpuDevice final : public Device {
   std::int64_t preferred_slice(std::int64_t batch) const override;
   std::int64_t rounds_together() const override { return 1; }
   std::unique_ptr<Recording> record(std::function<void()> calls) override;
-  double prepared_operations() const override { return prepared_operations_; }
+  const std::vector<OperationWork>& prepared_work() const override { return prepared_work_; }
 
   /// True while the calls are only counted: nothing is computed, no array may be touched.
   bool rehearsing() const { return arena_.rehearsing(); }
@@ -44,6 +46,7 @@ class CpuDevice final : public Device {
   std::size_t rehearse(const std::function<void()>& calls) override;
   void commit(std::size_t bytes) override;
   std::uint64_t available_bytes() const override;
+  std::uint64_t peak_bytes() const override { return 0; }
   void upload(std::span<const float> values, Array& to) override;
   void upload(std::span<const std::int32_t> values, Array& to) override;
   void upload(std::span<const std::uint8_t> values, Array& to) override;
@@ -113,14 +116,16 @@ class CpuDevice final : public Device {
   Library& library() const { return *library_; }
   /// Rounds every value to the nearest bfloat16.
   void round_to_bfloat16(std::span<float> values) const;
-  /// For prepared operations, when they are made: see prepared_operations().
-  void count_operations(double operations) { prepared_operations_ += operations; }
+  /// For prepared operations, when they are made: see prepared_work().
+  void note_work(const std::array<OperationWork, 2>& passes) {
+    prepared_work_.insert(prepared_work_.end(), passes.begin(), passes.end());
+  }
 
  private:
   Precision precision_;
   int threads_ = 1;
   Type product_type_ = Type::float32;
-  double prepared_operations_ = 0;
+  std::vector<OperationWork> prepared_work_;
   HostMemory memory_;
   Arena arena_{memory_};
   ConstantMemory constants_{memory_};

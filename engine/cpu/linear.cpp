@@ -8,6 +8,7 @@
 #include "engine/cpu/onednn.h"
 #include "engine/cpu/operand.h"
 #include "engine/cpu/vector_kernels.h"
+#include "engine/prepared_work.h"
 
 namespace blindspot::cpu {
 namespace {
@@ -56,7 +57,7 @@ class CpuLinear final : public Linear {
     plan.accumulate = description.accumulate_gradient;
     gradient_ = matrix_product_primitive(device, plan);
     for (std::int64_t row = 0; row < out; ++row) pack(weight.subspan(static_cast<std::size_t>(row * in)), row, stride);
-    device.count_operations(4.0 * static_cast<double>(description.rows * in * out));
+    device.note_work(work_of(description, device.activation_type()));
   }
 
   void forward(const Array& x, Array& y) override {

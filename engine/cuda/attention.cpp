@@ -7,6 +7,7 @@
 
 #include "engine/cuda/cuda_device_class.h"
 #include "engine/cuda/operand.h"
+#include "engine/prepared_work.h"
 #include "kernels/attention.cuh"
 
 namespace blindspot::cuda {
@@ -71,8 +72,7 @@ class CudaAttention : public Attention {
  public:
   CudaAttention(CudaDevice& device, const AttentionDescription& description)
       : device_(device), description_(description), type_(device.activation_type()) {
-    device.count_operations(14.0 * static_cast<double>(description.batch * description.tokens * description.tokens *
-                                                       description.heads * description.head_width));
+    device.note_work(work_of(description, device.activation_type()));
   }
 
  protected:

@@ -9,6 +9,7 @@
 
 #include "engine/cuda/cuda_device_class.h"
 #include "engine/cuda/operand.h"
+#include "engine/prepared_work.h"
 #include "kernels/convolution_epilogue.cuh"
 #include "kernels/masked_sum.cuh"
 #include "kernels/relu.cuh"
@@ -181,9 +182,7 @@ class CudaConvolution final : public Convolution {
         bias_(device.constant(bias, {description.out_channels})) {
     prepare_forward();
     prepare_gradient(weight);
-    device.count_operations(
-        4.0 * static_cast<double>(weight.size()) *
-        static_cast<double>(description.batch * description.out_height() * description.out_width()));
+    device.note_work(work_of(description, device.activation_type()));
   }
 
   void forward(const Array& x, Array& y, Array* relu_mask) override {

@@ -4,10 +4,12 @@
 
 #include <cuda_runtime.h>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/arena.h"
 #include "engine/cuda/cuda_device.h"
@@ -31,7 +33,7 @@ class CudaDevice final : public Device {
   std::int64_t preferred_slice(std::int64_t batch) const override { return batch; }
   std::int64_t rounds_together() const override;
   std::unique_ptr<Recording> record(std::function<void()> calls) override;
-  double prepared_operations() const override { return prepared_operations_; }
+  const std::vector<OperationWork>& prepared_work() const override { return prepared_work_; }
 
   // Memory.
   Array array(Type type, Shape shape) override;
@@ -39,6 +41,7 @@ class CudaDevice final : public Device {
   std::size_t rehearse(const std::function<void()>& calls) override;
   void commit(std::size_t bytes) override;
   std::uint64_t available_bytes() const override;
+  std::uint64_t peak_bytes() const override { return memory_.peak_bytes(); }
   void upload(std::span<const float> values, Array& to) override;
   void upload(std::span<const std::int32_t> values, Array& to) override;
   void upload(std::span<const std::uint8_t> values, Array& to) override;
@@ -126,8 +129,10 @@ class CudaDevice final : public Device {
   const Arena& arena() const { return arena_; }
   /// Bytes of shared memory that one block may have.
   std::size_t shared_memory_limit() const { return shared_memory_limit_; }
-  /// For prepared operations, when they are made: see prepared_operations().
-  void count_operations(double operations) { prepared_operations_ += operations; }
+  /// For prepared operations, when they are made: see prepared_work().
+  void note_work(const std::array<OperationWork, 2>& passes) {
+    prepared_work_.insert(prepared_work_.end(), passes.begin(), passes.end());
+  }
   /// Notes the identity of a chosen plan for description().
   void note_plan(std::string_view identity);
 
@@ -143,7 +148,7 @@ class CudaDevice final : public Device {
   std::size_t shared_memory_limit_ = 0;
   std::shared_ptr<MathLibraries> libraries_;
   cudaStream_t stream_ = nullptr;
-  double prepared_operations_ = 0;
+  std::vector<OperationWork> prepared_work_;
   std::int64_t plans_ = 0;
   std::uint64_t plan_hash_ = 0;
   GpuMemory memory_;

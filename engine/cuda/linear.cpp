@@ -6,6 +6,7 @@
 
 #include "engine/cuda/cuda_device_class.h"
 #include "engine/cuda/operand.h"
+#include "engine/prepared_work.h"
 
 namespace blindspot::cuda {
 namespace {
@@ -29,8 +30,7 @@ class CudaLinear final : public Linear {
         gradient_(device.libraries().plan(gradient_product(), device.workspace_limit())) {
     device.note_plan(forward_->identity());
     device.note_plan(gradient_->identity());
-    device.count_operations(4.0 *
-                            static_cast<double>(description.rows * description.in_features * description.out_features));
+    device.note_work(work_of(description, device.activation_type()));
   }
 
   void forward(const Array& x, Array& y) override {

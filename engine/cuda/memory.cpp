@@ -4,12 +4,18 @@
 #include <cuda_runtime.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace blindspot::cuda {
 
 std::byte* GpuMemory::allocate(std::size_t bytes) {
   void* data = nullptr;
   const cudaError_t status = cudaMalloc(&data, bytes);
-  if (status == cudaSuccess) return static_cast<std::byte*>(data);
+  if (status == cudaSuccess) {
+    taken_ += bytes;
+    peak_ = std::max(peak_, taken_);
+    return static_cast<std::byte*>(data);
+  }
   cudaGetLastError();  // a refusal, not a fault: it must not be taken for a later call's
   if (status != cudaErrorMemoryAllocation) {
     throw Error(ErrorKind::device,
@@ -22,7 +28,8 @@ std::byte* GpuMemory::allocate(std::size_t bytes) {
       "out of GPU memory: no {} bytes in one piece, {} of {} are free; choose a smaller --batch", bytes, free, total));
 }
 
-void GpuMemory::deallocate(std::byte* data, std::size_t /*bytes*/) noexcept {
+void GpuMemory::deallocate(std::byte* data, std::size_t bytes) noexcept {
+  taken_ -= bytes;
   cudaFree(data);  // waits for what still uses it; of a lost GPU there is nothing to give back
 }
 

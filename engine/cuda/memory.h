@@ -14,6 +14,11 @@ class GpuMemory final : public MemorySource {
   /// Error(device) says how much is free.
   std::byte* allocate(std::size_t bytes) override;
   void deallocate(std::byte* data, std::size_t bytes) noexcept override;
+  /// The most bytes that were taken at one time.
+  std::size_t peak_bytes() const { return peak_; }
+
+ private:
+  std::size_t taken_ = 0, peak_ = 0;
 };
 
 }  // namespace blindspot::cuda

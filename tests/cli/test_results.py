@@ -140,6 +140,10 @@ class Results(ProgramTest):
         document = self.document("bench", "bench", "--network", "cifar_resnet20", "--batch", "2", "--iterations", "3",
                                  "--threads", "1")
         self.assertEqual((document["batch"], document["iterations"]), (2, 3))
+        self.assertNotIn("share_of_floor", document)  # of a GPU alone
+        limited = self.document("bench", "bench", "--network", "cifar_resnet20", "--batch", "2", "--iterations", "1000000",
+                                "--seconds", "1", "--threads", "1")
+        self.assertGreater(limited["ms_per_image_iteration"], 0)
 
     def test_demo_pictures(self):
         folder = self.folder / "pictures"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "blindspot/image.h"
+#include "blindspot/operation_work.h"
 #include "blindspot/precision.h"
 #include "blindspot/stopping.h"
 #include "blindspot/walk.h"
@@ -84,6 +85,9 @@ class Model {
   std::size_t arena_bytes() const;  ///< device memory taken for a run, weights not counted
   double milliseconds_to_open() const;
   double operations_per_image() const;  ///< floating-point operations of one forward and one input gradient
+  /// What each convolution, linear layer and attention of one forward and one input gradient of a slice has to do.
+  std::vector<OperationWork> work_per_slice() const;
+  std::uint64_t peak_gpu_bytes() const;  ///< the most GPU memory taken so far, weights and all; 0 on the CPU
 
   /// Logits [N, classes], fp32, of images at the network's input size.
   std::vector<std::vector<float>> logits(const std::vector<const Image*>& images);
