@@ -1,9 +1,11 @@
 # Sourced by demo.sh and test.sh: installs the packages that the project needs, where they are missing, by the names that
-# Debian 12 and later and Ubuntu 24.04 and later give them. `require build` for building, `require check` for the checks.
+# Debian 12 and later and Ubuntu 24.04 and later give them. `require build` for building, `require check` for the checks,
+# `require bundle` for the portable archive.
 
 build_packages="g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
   libssl-dev libstb-dev doctest-dev libbenchmark-dev libboost-context-dev"
 test_packages="python3 python3-jsonschema"
+bundle_packages="patchelf binutils xz-utils"
 check_packages="clang clang-tidy clang-format python3-venv python3-pip git"
 
 require() {

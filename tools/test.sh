@@ -6,6 +6,7 @@
 #                          shapes, clang-tidy over the product
 #   tools/test.sh --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy   one of these alone
 #   tools/test.sh --full   the release build and every test, the long ones too, and clang-tidy over everything
+#   tools/test.sh --gpu    on a machine with a GPU: the tests that need one, under NVIDIA's checkers too, and bench/gpu.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/requirements.sh
@@ -44,7 +45,7 @@ run_onednn_3() {
   cmake --preset release -B build/onednn-3-release -DBLINDSPOT_ONEDNN_ROOT="$PWD/build/onednn-3" -DBLINDSPOT_BENCH=OFF \
     -DPython3_EXECUTABLE=/usr/bin/python3
   cmake --build build/onednn-3-release
-  ctest --test-dir build/onednn-3-release --output-on-failure -LE 'full|cli'
+  ctest --test-dir build/onednn-3-release --output-on-failure -LE 'full|cli|gpu'
 }
 
 run_clang_tidy() {  # run_clang_tidy FOLDERS, as alternatives of a regular expression
@@ -59,15 +60,39 @@ run_clang_tidy() {  # run_clang_tidy FOLDERS, as alternatives of a regular expre
 
 run_sanitizers() {
   build asan
-  ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure -LE full
+  ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure -LE 'full|gpu'
+}
+
+# The plug-in has to be there; compute-sanitizer comes with CUDA's toolkit.
+run_gpu() {
+  tools/cudnn-frontend.sh
+  build release -DBLINDSPOT_CUDA=ON
+  ctest --test-dir build/release --output-on-failure -L gpu
+  if build/release/blindspot devices | grep -q '^cuda.*not usable'; then
+    echo "tools/test.sh --gpu: no GPU can be used, see build/release/blindspot devices" >&2
+    exit 4
+  fi
+  if command -v compute-sanitizer >/dev/null; then
+    for checker in memcheck racecheck initcheck; do
+      echo "compute-sanitizer, $checker:"
+      compute-sanitizer --tool "$checker" --error-exitcode 1 --target-processes all \
+        build/release/tests/operations/test_operations_gpu --no-intro >"build/$checker.log" 2>&1 ||
+        { tail -n 40 "build/$checker.log"; exit 1; }
+      tail -n 1 "build/$checker.log"
+    done
+  else
+    echo "compute-sanitizer is not on the PATH: memcheck, racecheck and initcheck are left out"
+  fi
+  bench/gpu.sh --output build/gpu.json
 }
 
 case "${1:-}" in
-  "") require build test; run_release -LE full ;;
-  --full) require build test; run_release ;;
+  "") require build test; run_release -LE 'full|gpu' ;;
+  --full) require build test; run_release -LE gpu ;;
+  --gpu) require build test; run_gpu ;;
   --ci) require build test check; run_onednn_3; run_sanitizers; run_clang_tidy ;;
   --onednn-3) require build test check; run_onednn_3 ;;
   --sanitizers) require build test check; run_sanitizers ;;
   --tidy) require build test check; run_clang_tidy ;;
-  *) echo "tools/test.sh: no option $1; there are --ci, --onednn-3, --sanitizers, --tidy and --full" >&2; exit 2 ;;
+  *) echo "tools/test.sh: no option $1; there are --ci, --onednn-3, --sanitizers, --tidy, --full and --gpu" >&2; exit 2 ;;
 esac
