@@ -17,7 +17,7 @@ esac
 require build bundle
 
 programs="test_operations test_networks test_walk test_walk_goldens
-  test_operations_gpu test_networks_gpu test_walk_gpu test_walk_goldens_gpu test_gpu"
+  test_operations_gpu test_networks_gpu test_walk_goldens_gpu test_gpu"
 if [ -z "$folder" ]; then
   folder=build/bundle
   require test  # Python, for the headers of cudnn-frontend

@@ -26,7 +26,7 @@ cat "$folder"/*.log | awk '
     kernels++
     spills += spilled > 0
     printf "%3d registers %6d bytes shared %5d bytes stack %5d bytes spilled  %s%s\n", registers, shared, stack, spilled, \
-      name, spilled > 0 ? "  SPILLS" : ""
+      name, (spilled > 0 ? "  SPILLS" : "")
     spilled = 0
   }
   END {

@@ -29,7 +29,7 @@ run_nvcc() {
   if [ ! -x "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)" ]; then echo "nvcc: skipped: there is none"; return; fi
   tools/cudnn-frontend.sh
   build release -DBLINDSPOT_CUDA=ON -DBLINDSPOT_CUDA_ARCHITECTURES=90
-  tools/kernel-report.sh build/release
+  tools/kernel-report.sh 90
 }
 
 # The library of the other generation: Debian 12 has oneDNN 2.6, Debian 13 and Ubuntu 24.04 have 3.x.
@@ -43,9 +43,12 @@ run_onednn_3() {
     cp -r build/onednn-wheels/unpacked/*.data/data/. build/onednn-3/
   fi
   cmake --preset release -B build/onednn-3-release -DBLINDSPOT_ONEDNN_ROOT="$PWD/build/onednn-3" -DBLINDSPOT_BENCH=OFF \
-    -DPython3_EXECUTABLE=/usr/bin/python3
-  cmake --build build/onednn-3-release
-  ctest --test-dir build/onednn-3-release --output-on-failure -LE 'full|cli|gpu'
+    -DBLINDSPOT_CUDA=OFF -DPython3_EXECUTABLE=/usr/bin/python3
+  # What computes by the library, and no more.
+  cmake --build build/onednn-3-release --target blindspot_cli test_device test_operations test_networks test_walk test_walk_goldens \
+    test_walk_allocations test_demo
+  ctest --test-dir build/onednn-3-release --output-on-failure \
+    -R '^(device|operations|networks|walk|walk_goldens|walk_allocations|demo)$'
 }
 
 run_clang_tidy() {  # run_clang_tidy FOLDERS, as alternatives of a regular expression
@@ -61,6 +64,13 @@ run_clang_tidy() {  # run_clang_tidy FOLDERS, as alternatives of a regular expre
 run_sanitizers() {
   build asan
   ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure -LE 'full|gpu'
+}
+
+# Races in shared memory: an operating-system thread for each CUDA thread, without oneDNN, whose threads it cannot follow.
+run_thread_sanitizer() {
+  cmake --preset tsan -DPython3_EXECUTABLE=/usr/bin/python3
+  cmake --build build/tsan --target test_cuda_on_host test_operations_cuda planted_faults
+  ctest --test-dir build/tsan --output-on-failure -R '^(cuda_on_host|operations_cuda|planted_.*)$'
 }
 
 # The plug-in has to be there; compute-sanitizer comes with CUDA's toolkit.
@@ -86,13 +96,18 @@ run_gpu() {
   bench/gpu.sh --output build/gpu.json
 }
 
+product="engine|weights|tools|bench"
 case "${1:-}" in
   "") require build test; run_release -LE 'full|gpu' ;;
-  --full) require build test; run_release -LE gpu ;;
+  --full) require build test check; run_release -LE gpu; run_clang_tidy "$product|tests" ;;
   --gpu) require build test; run_gpu ;;
-  --ci) require build test check; run_onednn_3; run_sanitizers; run_clang_tidy ;;
+  --ci) require build test check; run_nvcc; run_onednn_3; run_sanitizers; run_thread_sanitizer; run_clang_tidy "$product" ;;
+  --nvcc) require build test check; run_nvcc ;;
   --onednn-3) require build test check; run_onednn_3 ;;
   --sanitizers) require build test check; run_sanitizers ;;
-  --tidy) require build test check; run_clang_tidy ;;
-  *) echo "tools/test.sh: no option $1; there are --ci, --onednn-3, --sanitizers, --tidy, --full and --gpu" >&2; exit 2 ;;
+  --thread-sanitizer) require build test check; run_thread_sanitizer ;;
+  --tidy) require build test check; run_clang_tidy "$product" ;;
+  *)
+    echo "tools/test.sh: no option $1; there are --ci, --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy, --full and --gpu" >&2
+    exit 2 ;;
 esac
