@@ -25,8 +25,8 @@ std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> imag
 std::int32_t largest_index(const std::vector<float>& logits);
 std::vector<const Image*> pointers_to(const std::vector<NamedImage>& images);
 
-/// Says on stderr which preprocessing and how many attention heads are used where nothing but a default told it, and that
-/// the CPU is used where `auto` found a GPU's plug-in but no usable GPU.
+/// Says on stderr which preprocessing and how many attention heads are used where nothing but a default told it, and
+/// that the CPU is used where `auto` found a GPU's plug-in but no usable GPU.
 void say_what_is_assumed(const Model& model, bool quiet);
 
 }  // namespace blindspot::tools

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/cpu/memory.h"
 #include "engine/cpu/cpu_device_class.h"
+#include "engine/cpu/memory.h"
 
 namespace blindspot::cpu {
 

@@ -1,5 +1,5 @@
-// The CUDA device: kernels of our own, cuDNN for convolutions and attention, cuBLASLt for matrix products. What the rest of
-// the plug-in and the tests on the host see of it.
+// The CUDA device: kernels of our own, cuDNN for convolutions and attention, cuBLASLt for matrix products. What the
+// rest of the plug-in and the tests on the host see of it.
 #pragma once
 
 #include <memory>

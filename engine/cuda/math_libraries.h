@@ -1,5 +1,5 @@
-// The door to cuDNN and cuBLASLt: descriptions in, plans out. library_cudnn.cpp and library_cublas.cpp stand behind it in
-// the plug-in, a reference interpreter in the tests on the host. May use the descriptions and the CUDA runtime.
+// The door to cuDNN and cuBLASLt: descriptions in, plans out. library_cudnn.cpp and library_cublas.cpp stand behind it
+// in the plug-in, a reference interpreter in the tests on the host. May use the descriptions and the CUDA runtime.
 #pragma once
 
 #include <cuda_runtime.h>

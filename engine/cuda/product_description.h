@@ -1,6 +1,6 @@
-// What cuBLASLt is asked to compute, as plain values: one matrix product with its layouts, types and epilogue. Written by
-// linear.cpp; read by the translation to cuBLASLt and by the reference interpreter of the tests. May use device.h and
-// graph_description.h only.
+// What cuBLASLt is asked to compute, as plain values: one matrix product with its layouts, types and epilogue. Written
+// by linear.cpp; read by the translation to cuBLASLt and by the reference interpreter of the tests. May use device.h
+// and graph_description.h only.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct MatrixDescription {
   std::int64_t rows = 0, columns = 0, leading_dimension = 0;
 };
 
-/// D = op(A)·op(B) + beta·C (+ bias), C and D the same memory and layout. The bias has one value for each row of D, in the
-/// type `bias_type`, added to every column.
+/// D = op(A)·op(B) + beta·C (+ bias), C and D the same memory and layout. The bias has one value for each row of D, in
+/// the type `bias_type`, added to every column.
 struct ProductDescription {
   std::string name;  ///< names operation and shape in messages, plan identities and the plan cache
   MatrixDescription a, b, d;

@@ -42,7 +42,8 @@ class WholeOrNotAtAll(ProgramTest):
     def test_a_signal_before_the_first_pair_leaves_nothing(self):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             with self.subTest(signal=number):
-                process = self.start("--json", quiet=())
+                # On the CPU by name: a plug-in without a GPU would have a line of its own before the awaited one.
+                process = self.start("--json", "--device", "cpu", quiet=())
                 # Said right before the first step: a signal during loading leaves no document either.
                 self.assertIn(b"1 pairs of", process.stderr.readline())
                 process.send_signal(number)

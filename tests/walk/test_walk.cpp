@@ -240,7 +240,7 @@ TEST_CASE("one forward pass an iteration, and a backward pass only where a gradi
   network.forwards = network.gradients = network.forgotten = 0;
   const bool together = device->rounds_together() > 1;
   levelset::traverse(network, *device, 2, set.pairs, parameters, {}, {});
-  CHECK(network.forwards == 62);   // the source, the start, 60 candidates
+  CHECK(network.forwards == 62);  // the source, the start, 60 candidates
   // The start and all candidates but the last; where several rounds go together, the last too.
   CHECK(network.gradients == (together ? 61 : 60));
   CHECK(network.forgotten == (together ? 1 : 2));
