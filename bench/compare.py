@@ -69,7 +69,7 @@ def main():
     parser.add_argument("--peer", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--iterations", type=int, default=6)
+    parser.add_argument("--iterations", type=int, default=8)
     parser.add_argument("--networks", default="resnet50,vit_b_16")
     parser.add_argument("--output", help="also write the rows as JSON")
     options = parser.parse_args()
