@@ -119,7 +119,8 @@ std::string library_description();
 /// Whether oneDNN can compute in bfloat16 on this processor.
 bool has_bfloat16();
 /// Whether products in bfloat16 are faster than in float32: with AMX, or where the AVX-512 instruction for them is not
-/// slower than a float32 multiply-add (Intel's processors that have AVX-512 FP16 issue it at half that rate).
+/// slower than a float32 multiply-add (Intel's processors that have AVX-512 FP16 issue it at half that rate), and the
+/// same in every slot of a batch (not in oneDNN 3).
 bool has_fast_bfloat16();
 
 }  // namespace blindspot::cpu
