@@ -34,7 +34,10 @@ __global__ void __launch_bounds__(norm_threads, 4)
     if (start >= constants.width) continue;
     const Octet<T> dy = read_octet(arrays.dy + first + start);
     normalised[k] = read_octet(arrays.normalised + first + start);
-    if constexpr (Accumulate) former[k] = read_octet(arrays.dx + first + start);
+    if constexpr (Accumulate) {
+      // Lanes without a row stay away: the last row's own lanes write it.
+      if (place.exists) former[k] = read_octet(arrays.dx + first + start);
+    }
     const Octet<float> scales = read_octet(arrays.scale + start);
     float products[octet_size];
 #pragma unroll
