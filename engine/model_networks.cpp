@@ -41,6 +41,23 @@ void commit_forward_pass(NetworkOnDevice& exact) {
   }));
 }
 
+/// Takes the memory of what Model::logits and Model::gradients do with a slice.
+void commit_both_passes(NetworkOnDevice& working) {
+  Network& network = *working.network;
+  Device& device = *working.device;
+  const Shape images{network.batch(), 3, network.height(), network.width()};
+  device.commit(device.rehearse([&] {
+    const Array input = device.array(Type::float32, images);
+    const Array logits = network.forward(input);
+    const Array classes = device.array(Type::int32, {network.batch()});
+    Array seed = device.array(Type::float32, logits.shape());
+    Array inverse_scale = device.array(Type::float32, {network.batch()});
+    device.cross_entropy_seed(logits, classes, seed, inverse_scale);
+    Array dimages = device.array(Type::float32, images);
+    network.input_gradient(seed, dimages);
+  }));
+}
+
 }  // namespace
 
 ModelNetworks::ModelNetworks(const ModelSource& source, DeviceChoice choice, std::int64_t batch)
@@ -49,7 +66,27 @@ ModelNetworks::ModelNetworks(const ModelSource& source, DeviceChoice choice, std
       batch_is_chosen_(batch == 0),
       batch_(batch == 0 ? default_batch : batch) {
   working_.device = make_device(choice_);
-  make_working(std::min(batch_, works_in_batches(*working_.device) ? default_batch : batch_));
+  std::int64_t first = works_in_batches(*working_.device) ? std::min(batch_, default_batch) : batch_;
+  while (!try_working(first)) {
+    first = std::max<std::int64_t>(1, first / 2);
+    batch_ = first;
+  }
+}
+
+NetworkOnDevice& ModelNetworks::working() {
+  if (!working_.network) make_working(batch_);  // there was no memory for it when last it was made
+  return working_;
+}
+
+/// False where there is no room for this batch, but may be for half of it.
+bool ModelNetworks::try_working(std::int64_t batch) {
+  try {
+    make_working(batch);
+    return true;
+  } catch (const OutOfMemory&) {
+    if (batch <= slice_of(*working_.device, 1)) throw;
+    return false;
+  }
 }
 
 /// The working network for slices of this batch; nothing where it is that already.
@@ -59,24 +96,39 @@ void ModelNetworks::make_working(std::int64_t batch) {
   if (working_.network && working_.network->batch() == slice) return;
   prepared_slots_ = 0;
   working_.network.reset();  // its memory first
+  if (works_in_batches(device)) device.commit(0);
   const auto before = static_cast<std::ptrdiff_t>(device.prepared_work().size());
   working_.network = build_on(device, source_, slice);
   working_.work.assign(device.prepared_work().begin() + before, device.prepared_work().end());
+  // Now, so that a batch that does not fit is found before any work.
+  if (works_in_batches(device)) commit_both_passes(working_);
 }
 
 NetworkOnDevice& ModelNetworks::exact() {
-  if (choice_.precision == Precision::fp32) return working_;
-  if (exact_.network) return exact_;
-  DeviceChoice choice = choice_;
-  choice.precision = Precision::fp32;
-  NetworkOnDevice made;
-  made.device = make_device(choice);
-  // On a processor one image at a time is as fast and takes the least memory.
-  const std::int64_t slice = works_in_batches(*made.device) ? std::min(batch_, largest_exact_batch) : 1;
-  made.network = build_on(*made.device, source_, slice);
-  commit_forward_pass(made);
-  exact_ = std::move(made);
+  if (choice_.precision == Precision::fp32) return working();
+  while (!exact_.network && !try_exact()) {
+    exact_ = {};
+    batch_ = std::max<std::int64_t>(1, std::min(batch_, default_batch) / 2);
+    make_working(batch_);
+  }
   return exact_;
+}
+
+/// False where there is no room beside the working network, but may be beside one for half of its batch.
+bool ModelNetworks::try_exact() {
+  try {
+    DeviceChoice choice = choice_;
+    choice.precision = Precision::fp32;
+    exact_.device = make_device(choice);
+    // On a processor one image at a time is as fast and takes the least memory.
+    const std::int64_t slice = works_in_batches(*exact_.device) ? std::min(batch_, largest_exact_batch) : 1;
+    exact_.network = build_on(*exact_.device, source_, slice);
+    commit_forward_pass(exact_);
+    return true;
+  } catch (const OutOfMemory&) {
+    if (prepared_slots_ > 0 || batch_ <= slice_of(*working_.device, 1)) throw;
+    return false;
+  }
 }
 
 std::int64_t ModelNetworks::slots_for(std::size_t pairs) const {
@@ -103,12 +155,13 @@ bool ModelNetworks::take_memory(std::size_t pairs) {
   Device& device = *working_.device;
   try {
     make_working(batch_);
-    const std::int64_t slots = slots_for(pairs);
-    if (slots <= prepared_slots_) return true;
+    if (slots_for(pairs) <= prepared_slots_) return true;
     prepared_slots_ = 0;
     // Before the run, so that nothing is left that could fail for want of memory in its middle.
     if (works_in_batches(device)) exact();
+    const std::int64_t slots = slots_for(pairs);
     arena_bytes_ = levelset::memory_of_run(*working_.network, device, slots);
+    if (works_in_batches(device)) device.commit(0);  // what the run's arena replaces
     const std::uint64_t available = device.available_bytes();
     if (arena_bytes_ > available) {
       throw OutOfMemory(fmt::format("out of memory: {} walks at a time take {} MiB, {} MiB are free", slots,
@@ -118,8 +171,11 @@ bool ModelNetworks::take_memory(std::size_t pairs) {
     prepared_slots_ = slots;
     return true;
   } catch (const OutOfMemory&) {
-    if (batch_ <= slice_of(device, 1)) throw;
     exact_ = {};
+    if (batch_ <= slice_of(device, 1)) {
+      working_.network.reset();  // made anew by whoever asks for it
+      throw;
+    }
     return false;
   }
 }

@@ -23,9 +23,11 @@ class ModelNetworks {
   /// `batch` 0: chosen. `source` must outlive this. Throws Error(device).
   ModelNetworks(const ModelSource& source, DeviceChoice choice, std::int64_t batch);
 
-  NetworkOnDevice& working() { return working_; }
+  /// Throws Error(device) where a batch did not fit before and does not now.
+  NetworkOnDevice& working();
   const NetworkOnDevice& working() const { return working_; }
-  /// The working network itself in fp32; else a second one, made at first use.
+  /// The working network itself in fp32; else a second one, made at first use. Where there is no room for it the batch
+  /// is halved, unless a run is prepared.
   NetworkOnDevice& exact();
   const DeviceChoice& choice() const { return choice_; }
 
@@ -42,6 +44,8 @@ class ModelNetworks {
 
  private:
   void make_working(std::int64_t batch);
+  bool try_working(std::int64_t batch);
+  bool try_exact();
   bool take_memory(std::size_t pairs);
 
   const ModelSource& source_;

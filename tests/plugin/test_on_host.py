@@ -1,0 +1,96 @@
+"""The program on the CUDA device in its host execution, by a plug-in made for the test: walks, a device lost in the middle
+of them, memory that runs out.
+
+BLINDSPOT_PROGRAM names the program, BLINDSPOT_HOST_PLUGIN the folder of the plug-in."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.environ["BLINDSPOT_PROGRAM"]
+PLUGIN = os.environ["BLINDSPOT_HOST_PLUGIN"]
+
+
+def run(*arguments, **environment):
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=300, text=True,
+                          env={**os.environ, "BLINDSPOT_PLUGINS": PLUGIN, **environment})
+
+
+class OnTheHost(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="blindspot-host-")
+        cls.root = pathlib.Path(cls.folder.name)
+        drawn = run("demo", "--images", cls.root / "pictures", "--count", 4)
+        assert drawn.returncode == 0, drawn.stderr
+        cls.pictures = sorted((cls.root / "pictures").rglob("*.png"))[:4]
+        cls.output = 0
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def traverse(self, *options, **environment):
+        """One source, three targets; the finished process and its folder."""
+        OnTheHost.output += 1
+        folder = self.root / f"out-{self.output}"
+        done = run("traverse", "demo-resnet", "--source", self.pictures[0], "--target", *self.pictures[1:4], "-o", folder,
+                   "--iterations", 12, "--record-every", 4, *options, **environment)
+        return done, folder
+
+    def test_a_walk_is_as_on_the_processor(self):
+        on_gpu, gpu = self.traverse("--device", "cuda", "--precision", "fp32")
+        self.assertEqual(on_gpu.returncode, 0, on_gpu.stderr)
+        on_cpu, cpu = self.traverse("--device", "cpu")
+        self.assertEqual(on_cpu.returncode, 0, on_cpu.stderr)
+        theirs, ours = (json.loads((folder / "result.json").read_text()) for folder in (cpu, gpu))
+        self.assertEqual(ours["device"], "cuda:0")
+        for a, b in zip(theirs["pairs"], ours["pairs"], strict=True):
+            self.assertAlmostEqual(a["final"]["probability"], b["final"]["probability"], delta=1e-4)
+            self.assertAlmostEqual(a["final"]["rmse"], b["final"]["rmse"], delta=1e-4)
+            self.assertEqual(a["accepted"], b["accepted"])
+
+    def test_a_device_lost_in_the_middle_keeps_what_was_walked(self):
+        lost_at = 0
+        for lost_at in range(1000, 40000, 1000):
+            lost, folder = self.traverse("--device", "cuda", "--batch", 1, HOST_GPU_LOST_AFTER=str(lost_at))
+            self.assertEqual(lost.returncode, 4, lost.stderr)
+            if (folder / "result.json").exists():
+                break
+            self.assertFalse(folder.exists())
+            self.assertIn("blindspot: ", lost.stderr)
+        result = json.loads((folder / "result.json").read_text())
+        self.assertTrue(result["interrupted"])
+        self.assertIn(len(result["pairs"]), (1, 2))
+        self.assertIn(f"{len(result['pairs'])} of 3 pairs are done and saved", lost.stderr)
+        whole, undisturbed = self.traverse("--device", "cuda", "--batch", 1)
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        expected = json.loads((undisturbed / "result.json").read_text())["pairs"]
+        for kept, pair in zip(result["pairs"], expected):
+            self.assertEqual(kept["records"], pair["records"])
+            self.assertEqual(kept["final"]["probability"], pair["final"]["probability"])
+
+    def test_a_batch_that_does_not_fit_is_halved(self):
+        plenty, roomy = self.traverse("--device", "cuda")
+        self.assertEqual(plenty.returncode, 0, plenty.stderr)
+        self.assertEqual(json.loads((roomy / "result.json").read_text())["batch"], 3)
+        for mebibytes in range(40, 0, -1):
+            short, folder = self.traverse("--device", "cuda", HOST_GPU_MEMORY=str(mebibytes << 20))
+            if short.returncode != 0 or json.loads((folder / "result.json").read_text())["batch"] < 3:
+                break
+        self.assertEqual(short.returncode, 0, short.stderr)
+        result = json.loads((folder / "result.json").read_text())
+        self.assertEqual(result["batch"], 1)
+        self.assertEqual(len(result["pairs"]), 3)
+
+    def test_too_little_memory_for_one_walk_is_said(self):
+        short, folder = self.traverse("--device", "cuda", HOST_GPU_MEMORY=str(100000))
+        self.assertEqual((short.returncode, short.stdout), (4, ""))
+        self.assertIn("memory", short.stderr)
+        self.assertFalse(folder.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
