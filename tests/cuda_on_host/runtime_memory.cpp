@@ -56,7 +56,7 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
 }
 
 cudaError_t cudaFree(void* pointer) {
-  return answer([&] {
+  return answer_giving_back([&] {
     if (const cudaError_t refused = refuse_in_capture(); refused != cudaSuccess) return refused;
     if (pointer == nullptr) return cudaSuccess;
     const auto found = state().allocations.find(reinterpret_cast<std::uintptr_t>(pointer));
@@ -82,7 +82,7 @@ cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) {
 }
 
 cudaError_t cudaFreeHost(void* pointer) {
-  return answer([&] {
+  return answer_giving_back([&] {
     if (pointer == nullptr) return cudaSuccess;
     if (state().host_allocations.erase(reinterpret_cast<std::uintptr_t>(pointer)) == 0) return cudaErrorInvalidValue;
     ::operator delete(pointer, alignment);

@@ -62,6 +62,14 @@ cudaError_t answer(const std::function<cudaError_t()>& call) {
   return status;
 }
 
+cudaError_t answer_giving_back(const std::function<cudaError_t()>& call) {
+  const std::lock_guard lock(state().mutex);
+  const cudaError_t given_back = call();
+  const cudaError_t status = state().lost != cudaSuccess ? state().lost : given_back;
+  if (status != cudaSuccess) last_error = status;
+  return status;
+}
+
 void reset() {
   const std::lock_guard lock(state().mutex);
   state().controls = {};

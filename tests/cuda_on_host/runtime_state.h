@@ -39,6 +39,8 @@ State& state();
 
 /// Runs `call` under the state's lock unless the device is lost; its status becomes the calling thread's last error.
 cudaError_t answer(const std::function<cudaError_t()>& call);
+/// The same for calls that give something back: a lost device's answer too is that it is lost, but nothing leaks.
+cudaError_t answer_giving_back(const std::function<cudaError_t()>& call);
 /// Refuses with cudaErrorStreamCaptureUnsupported, and spoils the captures, where a capture forbids a call that
 /// synchronises or allocates.
 cudaError_t refuse_in_capture();
