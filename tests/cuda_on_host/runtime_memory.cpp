@@ -6,6 +6,7 @@
 #include "runtime_state.h"
 
 using cuda_on_host::answer;
+using cuda_on_host::answer_giving_back;
 using cuda_on_host::is_device_memory;
 using cuda_on_host::refuse_in_capture;
 using cuda_on_host::state;
