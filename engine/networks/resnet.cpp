@@ -7,13 +7,13 @@ namespace blindspot {
 
 namespace {
 
-constexpr std::int64_t stem_channels = 64;
+constexpr std::int64_t imagenet_stem_channels = 64;
 
 /// Blocks of all four stages: channels 64, 128, 256, 512 (times 4 behind a bottleneck), halved resolution from the
 /// second stage on.
 std::vector<ResidualBlockDescription> block_descriptions(const ResNetDescription& description) {
   std::vector<ResidualBlockDescription> blocks;
-  std::int64_t in_channels = stem_channels;
+  std::int64_t in_channels = imagenet_stem_channels;
   for (std::size_t stage = 0; stage < description.blocks.size(); ++stage) {
     const std::int64_t planes = std::int64_t{64} << stage;
     const std::int64_t width = planes * description.base_width / 64;
@@ -41,7 +41,7 @@ std::vector<ResidualBlockDescription> block_descriptions(const ResNetDescription
 ResNet::ResNet(Device& device, const NetworkInput& input, const ResNetDescription& description,
                const weights::StateDict& state)
     : PreparedNetwork(device, input, description.classes),
-      stem_(device, input, {stem_channels, 7, 2, 3, true}, weights::fold_batch_norm(state, "conv1", "bn1")),
+      stem_(device, input, {imagenet_stem_channels, 7, 2, 3, true}, weights::fold_batch_norm(state, "conv1", "bn1")),
       max_pool_(device, {3, 2, 1}, stem_.output_shape()),
       blocks_(device, state, max_pool_.output_shape(), block_descriptions(description)),
       average_pool_(device, blocks_.output_shape(), 1, 1),
@@ -79,9 +79,10 @@ void ResNet::forget() {
 
 std::vector<weights::TensorDeclaration> declare_resnet(const ResNetDescription& description) {
   Declaration tensors;
-  tensors.convolution("conv1", stem_channels, 3, 7, false);
-  tensors.batch_norm("bn1", stem_channels);
-  const std::int64_t channels = declare_residual_stack(tensors, block_descriptions(description), stem_channels);
+  tensors.convolution("conv1", imagenet_stem_channels, 3, 7, false);
+  tensors.batch_norm("bn1", imagenet_stem_channels);
+  const std::int64_t channels =
+      declare_residual_stack(tensors, block_descriptions(description), imagenet_stem_channels);
   tensors.linear("fc", description.classes, channels);
   return tensors.take();
 }
