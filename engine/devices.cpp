@@ -75,7 +75,7 @@ DeviceChoice choose_cpu(std::optional<Precision> precision, int threads, std::st
 }
 
 DeviceChoice choose_gpu(const DeviceInformation& gpu, int number, std::optional<Precision> precision, int threads) {
-  const DeviceChoice choice{gpu.name, precision.value_or(Precision::tf32), threads, number, ""};
+  DeviceChoice choice{gpu.name, precision.value_or(Precision::tf32), threads, number, ""};
   if (has(gpu.precisions, choice.precision)) return choice;
   throw Error(ErrorKind::usage, fmt::format("--precision {}: {} lacks it", to_string(choice.precision), gpu.name));
 }

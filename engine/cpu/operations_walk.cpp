@@ -245,7 +245,7 @@ void CpuDevice::note_judgement(const Array& probability, const Array& target_pro
   parallel_for(1, 1, [&](std::int64_t, std::int64_t) {
     std::int32_t& round = *elements<std::int32_t>(counter);
     if (round < 0 || round >= shape[0]) return;
-    float* to = elements<float>(history) + round * 3 * shape[2];
+    float* to = elements<float>(history) + 3 * shape[2] * round;
     std::copy_n(elements<float>(probability), shape[2], to);
     std::copy_n(elements<float>(target_probability), shape[2], to + shape[2]);
     std::copy_n(elements<std::uint8_t>(accepted), shape[2], to + 2 * shape[2]);
