@@ -38,7 +38,11 @@ double seconds_of(Device& device, const Cancelled& cancelled, const std::functio
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   double one = seconds_of_calls(1);
-  for (double passed = one; passed < seconds_of_warming_up; passed += one) one = seconds_of_calls(1);
+  double passed = one;
+  while (passed < seconds_of_warming_up) {
+    one = seconds_of_calls(1);
+    passed += one;
+  }
   const auto calls = static_cast<std::int64_t>(std::clamp(seconds_of_a_sample / std::max(one, 1e-9), 1.0, 100.0));
   std::array<double, samples> seconds{};
   for (double& sample : seconds) sample = seconds_of_calls(calls) / static_cast<double>(calls);

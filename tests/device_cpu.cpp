@@ -26,7 +26,8 @@ std::unique_ptr<Device> device_for(Precision precision) {
   return cpu::make_device({.precision = precision, .threads = 2});
 }
 
-void run_on(Device& device, std::function<void()> work) {
+void run_on(Device& device,
+            std::function<void()> work) {  // NOLINT(performance-unnecessary-value-param): others keep it
   if (!static_cast<cpu::CpuDevice&>(device).rehearsing()) work();
 }
 

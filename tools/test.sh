@@ -3,9 +3,9 @@
 #   tools/test.sh          the release build and its tests, the host execution of CUDA among them (about 15 minutes on two
 #                          cores); the CUDA plug-in is built where there is an nvcc
 #   tools/test.sh --ci     the CUDA plug-in by nvcc for one architecture, the same code with oneDNN 3, the sanitizers on small
-#                          shapes, clang-tidy over the product
+#                          shapes, clang-tidy over everything
 #   tools/test.sh --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy   one of these alone
-#   tools/test.sh --full   the release build and every test, the long ones too, and clang-tidy over everything
+#   tools/test.sh --full   the release build and every test, the long ones too
 #   tools/test.sh --gpu    on a machine with a GPU: the tests that need one, under NVIDIA's checkers too, and bench/gpu.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -101,7 +101,7 @@ run_gpu() {
 
 case "${1:-}" in
   "") require build test; run_release -LE 'full|gpu' ;;
-  --full) require build test check; run_release -LE gpu; run_clang_tidy ;;
+  --full) require build test; run_release -LE gpu ;;
   --gpu) require build test; run_gpu ;;
   --ci) require build test check; run_nvcc; run_onednn_3; run_sanitizers; run_thread_sanitizer; run_clang_tidy ;;
   --nvcc) require build test check; run_nvcc ;;

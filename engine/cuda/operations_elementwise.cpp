@@ -13,7 +13,7 @@ std::uint8_t* bits(const Array& mask) {
   return reinterpret_cast<std::uint8_t*>(mask.data());
 }
 
-const float* floats(const Array& array) {
+const float* floats_of(const Array& array) {
   return reinterpret_cast<const float*>(array.data());
 }
 
@@ -54,8 +54,8 @@ void CudaDevice::affine_relu(const Array& x, const Array& scale, const Array& sh
               "affine_relu", x);
   const kernels::Element element = element_of(x.type());
   launch("affine_relu", x, [&] {
-    return kernels::affine_relu(x.data(), floats(scale), floats(shift), y.data(), bits(mask), element, affine_sizes(x),
-                                stream_);
+    return kernels::affine_relu(x.data(), floats_of(scale), floats_of(shift), y.data(), bits(mask), element,
+                                affine_sizes(x), stream_);
   });
 }
 
@@ -64,7 +64,7 @@ void CudaDevice::affine_relu_gradient(const Array& dy, const Array& scale, const
   require_fit(is_like(dx, dy) && is_per_channel(scale, dy) && is_mask_of(mask, dy), "affine_relu_gradient", dy);
   const kernels::Element element = element_of(dy.type());
   launch("affine_relu_gradient", dy, [&] {
-    return kernels::affine_relu_gradient(dy.data(), floats(scale), bits(mask), dx.data(), accumulate, element,
+    return kernels::affine_relu_gradient(dy.data(), floats_of(scale), bits(mask), dx.data(), accumulate, element,
                                          affine_sizes(dy), stream_);
   });
 }

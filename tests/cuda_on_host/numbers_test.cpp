@@ -140,7 +140,7 @@ TEST_CASE("rounding to TF32: nearest, ties away from zero") {
   std::mt19937 generator(1);
   for (int i = 0; i < 100000; ++i) {
     const auto bits = static_cast<std::uint32_t>(generator());
-    const float value = std::bit_cast<float>(bits);
+    const auto value = std::bit_cast<float>(bits);
     if (!(std::fabs(value) < 0x1p127F)) continue;
     const float rounded = tf32(value);
     REQUIRE((std::bit_cast<std::uint32_t>(rounded) & 0x1FFFU) == 0);

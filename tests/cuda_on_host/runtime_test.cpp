@@ -120,7 +120,7 @@ TEST_CASE("a captured stream records, and a graph replays what was recorded") {
     // Arguments are copied when the launch is recorded.
     float number = 10;
     CHECK(launch(add_number, dim3(1), dim3(32), 0, stream.stream, values.pointer, number, 2) == cudaSuccess);
-    number = 1000;
+    number = 1000;  // NOLINT(clang-analyzer-deadcode.DeadStores): that nobody reads it is what is tested
     CHECK(cuda_on_host::enqueue(stream.stream, [&] {
             ++calls;
             return cudaSuccess;

@@ -41,7 +41,7 @@ std::string ThreadBlock::run(const Launch& launch, std::uint64_t block, std::uin
       warps_[warp].alive = lanes == warp_size ? ~0U : (1U << lanes) - 1;
       warps_[warp].gatherings.clear();
     }
-    for (unsigned number = static_cast<unsigned>(members_.size()); number < alive_; ++number) {
+    for (auto number = static_cast<unsigned>(members_.size()); number < alive_; ++number) {
       members_.push_back(std::make_unique<Member>());
       Member& member = *members_.back();
       member.thread = std::thread([this, number, &member] { thread_main(number, member); });

@@ -33,7 +33,7 @@ class Unwatched {
     AnnotateIgnoreSyncEnd(__FILE__, __LINE__);
   }
 #else
-  Unwatched() {}
+  Unwatched() {}  // NOLINT(modernize-use-equals-default): a defaulted one would make an unused variable of it
 #endif
   Unwatched(const Unwatched&) = delete;
   Unwatched& operator=(const Unwatched&) = delete;

@@ -27,7 +27,7 @@ class MadeSystem {
   TemporaryFolder root_;
 };
 
-constexpr std::uint64_t of_system = 8000 * 1024;
+constexpr std::uint64_t of_system = std::uint64_t{8000} * 1024;
 
 TEST_CASE("without control groups the system's own number counts") {
   const MadeSystem system;

@@ -18,8 +18,8 @@ namespace {
 
 using Values = std::vector<double>;
 
-constexpr std::size_t large_shared_memory = 227 * 1024;  // sm_90
-constexpr std::size_t small_shared_memory = 99 * 1024;   // sm_86, 89, 120
+constexpr std::size_t large_shared_memory = std::size_t{227} * 1024;  // sm_90
+constexpr std::size_t small_shared_memory = std::size_t{99} * 1024;   // sm_86, 89, 120
 
 /// The sizes of one call, in elements.
 struct Sizes {

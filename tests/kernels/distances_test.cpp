@@ -121,7 +121,7 @@ TEST_CASE("ssim of images of any size, in any slot") {
 }
 
 TEST_CASE("ssim refuses images that cannot be mirrored, or have no interior") {
-  const Values values = random_values(3 * 10 * 10, 1);
+  const Values values = random_values(std::int64_t{3} * 10 * 10, 1);
   const DeviceValues<float> a(values);
   const DeviceValues<double> scratch(room(9)), result(room(1));
   const auto status = [&](std::int64_t side, SsimMean mean) {

@@ -123,10 +123,10 @@ TEST_CASE("layer norm of a row far from zero keeps its digits") {
 }
 
 TEST_CASE("layer norm: NaN stays in its row, types that do not go together are refused, no rows are no work") {
-  Values x = random_values(3 * 64, 9);
+  Values x = random_values(std::int64_t{3} * 64, 9);
   x[70] = std::nan("");
   const DeviceValues<float> device_x(x), scale(random_values(64, 2)), shift(random_values(64, 3)), inverse(room(3));
-  const DeviceValues<float> y(room(3 * 64)), normalised(room(3 * 64));
+  const DeviceValues<float> y(room(std::int64_t{3} * 64)), normalised(room(std::int64_t{3} * 64));
   kernels::LayerNormArrays arrays = {device_x.data(), Element::float32,  scale.data(),     shift.data(),
                                      y.data(),        normalised.data(), Element::float32, inverse.data()};
   REQUIRE(kernels::layer_norm({3, 64}, arrays, 1e-6F, nullptr) == cudaSuccess);
@@ -139,10 +139,11 @@ TEST_CASE("layer norm: NaN stays in its row, types that do not go together are r
 }
 
 TEST_CASE("layer norm: a row has the same bits in any place") {
-  const Values x = random_values(9 * 96, 10);
+  const Values x = random_values(std::int64_t{9} * 96, 10);
   const DeviceValues<float> scale(random_values(96, 2)), shift(random_values(96, 3)), inverse(room(9));
-  const DeviceValues<float> all_x(x), all_y(room(9 * 96)), normalised(room(9 * 96));
-  const auto run = [&](const float* from, std::int64_t rows, float* y) {
+  const DeviceValues<float> all_x(x), all_y(room(std::int64_t{9} * 96)), normalised(room(std::int64_t{9} * 96));
+  const auto run = [&](const float* from, std::int64_t rows,
+                       float* y) {  // NOLINT(readability-non-const-parameter): the kernel writes it
     const kernels::LayerNormArrays arrays = {from, Element::float32,  scale.data(),     shift.data(),
                                              y,    normalised.data(), Element::float32, inverse.data()};
     REQUIRE(kernels::layer_norm({rows, 96}, arrays, 1e-6F, nullptr) == cudaSuccess);

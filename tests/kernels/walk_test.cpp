@@ -183,7 +183,7 @@ TEST_CASE("judgements are noted until the history is full") {
     const Values probability = random_values(images, 11, 0, 1), of_target = random_values(images, 12, 0, 1);
     Values flags(static_cast<std::size_t>(images));
     for (std::size_t n = 0; n < flags.size(); ++n) flags[n] = static_cast<double>(n % 2);
-    const DeviceValues<float> p(probability), t(of_target), history(room(2 * 3 * images));
+    const DeviceValues<float> p(probability), t(of_target), history(room(std::int64_t{2} * 3 * images));
     const DeviceValues<std::uint8_t> accepted(flags);
     const DeviceValues<std::int32_t> counter({0});
     Values line = probability;

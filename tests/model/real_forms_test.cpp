@@ -1,5 +1,7 @@
 // Weight files in the forms in which projects publish them, made here from the rule: names of Hugging Face, torchvision
 // and timm, prefixes and companions of RobustBench. Each must open as the very network whose tensors were written.
+#include <fmt/format.h>
+
 #include <functional>
 #include <memory>
 
@@ -124,7 +126,7 @@ std::vector<MadeTensor> split_in_three(const MadeTensor& qkv) {
     const auto first = qkv.values.begin() + static_cast<std::ptrdiff_t>(parts.size() * count);
     std::vector<std::int64_t> shape = qkv.shape;
     shape[0] /= 3;
-    parts.push_back({"vit.encoder.layer." + block + ".attention.attention." + part + "." + suffix,
+    parts.push_back({fmt::format("vit.encoder.layer.{}.attention.attention.{}.{}", block, part, suffix),
                      shape,
                      {first, first + static_cast<std::ptrdiff_t>(count)}});
   }

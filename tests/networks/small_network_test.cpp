@@ -175,29 +175,47 @@ TEST_CASE("a network gives the same bits again, and an image the same bits in an
   }
 }
 
+namespace {
+
+/// Forward and gradient of one image, first with each array an allocation of its own, then in an arena.
+void check_rehearsal(const Architecture& architecture, const Preprocessing& preprocessing) {
+  const auto device = device_for(Precision::fp32);
+  const auto network = build(architecture, lively_state(architecture), preprocessing, 1, *device);
+  const Shape shape{1, 3, network->height(), network->width()};
+  const auto pass = [&] {
+    Array images = device->array(Type::float32, shape);
+    device->upload(rule_image(5, network->height()), images);
+    const Array logits = network->forward(images);
+    Array dimages = device->array(Type::float32, shape);
+    network->input_gradient(logits, dimages);
+    std::vector<float> values(static_cast<std::size_t>(shape.count()));
+    device->download(dimages, values);
+    return values;
+  };
+  const std::vector<float> unplanned = pass();
+  const std::size_t bytes = device->rehearse([&] { pass(); });
+  CHECK(bytes > static_cast<std::size_t>(shape.count()) * 4);
+  device->commit(bytes);
+  CHECK(pass() == unplanned);
+}
+
+}  // namespace
+
 TEST_CASE("a network runs in an arena of the size that its rehearsal found") {
+  for (const SmallNetwork& small : small_networks()) {
+    CAPTURE(small.title);
+    const Architecture architecture{architecture_name(small.description), small.description};
+    Preprocessing preprocessing = default_preprocessing(architecture);
+    preprocessing.input_size = small.input_size;
+    check_rehearsal(architecture, preprocessing);
+  }
+}
+
+TEST_CASE("a network of full size runs in an arena of the size that its rehearsal found") {
   for (const char* name : {"cifar_resnet20", "wrn_16_4", "vit_tiny_16", "vit_s_convstem", "resnet18", "alexnet"}) {
     CAPTURE(name);
     const Architecture architecture = architecture_named(name);
-    const auto device = device_for(Precision::fp32);
-    const Preprocessing preprocessing = default_preprocessing(architecture);
-    const auto network = build(architecture, lively_state(architecture), preprocessing, 1, *device);
-    const Shape shape{1, 3, network->height(), network->width()};
-    const auto pass = [&] {
-      Array images = device->array(Type::float32, shape);
-      device->upload(rule_image(5, network->height()), images);
-      const Array logits = network->forward(images);
-      Array dimages = device->array(Type::float32, shape);
-      network->input_gradient(logits, dimages);
-      std::vector<float> values(static_cast<std::size_t>(shape.count()));
-      device->download(dimages, values);
-      return values;
-    };
-    const std::vector<float> unplanned = pass();
-    const std::size_t bytes = device->rehearse([&] { pass(); });
-    CHECK(bytes > static_cast<std::size_t>(shape.count()) * 4);
-    device->commit(bytes);
-    CHECK(pass() == unplanned);
+    check_rehearsal(architecture, default_preprocessing(architecture));
   }
 }
 

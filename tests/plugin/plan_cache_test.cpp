@@ -55,9 +55,10 @@ TEST_CASE_FIXTURE(Fixture, "what is kept is found again, and replaced") {
 
 TEST_CASE_FIXTURE(Fixture, "another version, GPU or description is another plan") {
   cache().keep(key, plan);
-  for (PlanKey other : {PlanKey{"cuDNN 9.26.0", key.gpu, key.description}, PlanKey{key.library, "b", key.description},
-                        PlanKey{key.library, key.gpu, "convolution [2, 2, 3, 4]\n"},
-                        PlanKey{key.library + key.gpu, "", key.description}}) {
+  for (const PlanKey& other :
+       {PlanKey{"cuDNN 9.26.0", key.gpu, key.description}, PlanKey{key.library, "b", key.description},
+        PlanKey{key.library, key.gpu, "convolution [2, 2, 3, 4]\n"},
+        PlanKey{key.library + key.gpu, "", key.description}}) {
     CHECK_FALSE(cache().find(other));
     // Even in a file of the same name.
     files::copy_file(cache().file_of(key), cache().file_of(other), files::copy_options::overwrite_existing);

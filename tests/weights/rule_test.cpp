@@ -44,7 +44,7 @@ TEST_CASE("rule-made weights have the bits of the definition") {
     CAPTURE(name);
     const auto values = weights::rule_tensor({name, entry["shape"].get<std::vector<std::int64_t>>()},
                                              entry["seed"].get<std::uint64_t>(), gains_of(network));
-    check_first_eight_and_last_two(values, file, network + "/" + name);
+    check_first_eight_and_last_two(values, file, fmt::format("{}/{}", network, name));
   }
   const std::int64_t count = std::int64_t{3} * 224 * 224;
   check_first_eight_and_last_two(weights::rule_values("image", 100, count, 0.5F, 0.5F), file, "image.100");

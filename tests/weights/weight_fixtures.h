@@ -1,6 +1,8 @@
 // What the tests of weight files share: reading the fixtures' indices and files, and a ResNet-20's declaration.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -29,9 +31,9 @@ inline std::vector<weights::TensorDeclaration> resnet20_declaration() {
   std::vector<weights::TensorDeclaration> tensors;
   const auto convolution_and_norm = [&tensors](const std::string& prefix, const std::string& number, std::int64_t out,
                                                std::int64_t in) {
-    tensors.push_back({prefix + "conv" + number + ".weight", {out, in, 3, 3}});
+    tensors.push_back({fmt::format("{}conv{}.weight", prefix, number), {out, in, 3, 3}});
     for (const char* const part : {"weight", "bias", "running_mean", "running_var"}) {
-      tensors.push_back({prefix + "bn" + number + "." + part, {out}});
+      tensors.push_back({fmt::format("{}bn{}.{}", prefix, number, part), {out}});
     }
   };
   convolution_and_norm("", "1", 16, 3);

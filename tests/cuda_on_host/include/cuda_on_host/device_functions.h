@@ -2,7 +2,8 @@
 // types beside it. The schedulers stand behind the functions of namespace cuda_on_host.
 #pragma once
 
-#include <math.h>
+// Not <cmath>: kernels call the global functions.
+#include <math.h>  // NOLINT(modernize-deprecated-headers)
 
 #include <bit>
 #include <cstring>
