@@ -77,6 +77,10 @@ Counter philox(Counter counter, Key key) {
   return counter;
 }
 
+double natural_logarithm(double value) {
+  return logarithm(value);
+}
+
 std::pair<double, double> box_muller(std::uint32_t first, std::uint32_t second) {
   const double radius = std::sqrt(-2 * logarithm((static_cast<double>(first) + 1) * 0x1p-32));
   const auto [cosine, sine] = circle(second);

@@ -32,15 +32,19 @@ Counter stream_block(const StreamIdentity& identity, std::uint32_t index) {
   return philox({index, stream.counter[0], stream.counter[1], stream.counter[2]}, stream.key);
 }
 
-std::uint64_t hash_pixels(std::span<const float> source, std::span<const float> target) {
+std::uint64_t hash_pixels(std::span<const std::span<const float>> images) {
   std::uint64_t hash = 0xCBF29CE484222325;
-  for (const std::span<const float> image : {source, target}) {
+  for (const std::span<const float> image : images) {
     for (const float value : image) {
       const auto bits = std::bit_cast<std::uint32_t>(value);
       for (unsigned shift = 0; shift < 32; shift += 8) hash = (hash ^ (bits >> shift & 0xFFU)) * 0x100000001B3;
     }
   }
   return hash;
+}
+
+std::uint64_t hash_pixels(std::span<const float> source, std::span<const float> target) {
+  return hash_pixels(std::array{source, target});
 }
 
 void uniform(const StreamIdentity& identity, std::span<float> values) {

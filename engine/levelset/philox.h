@@ -29,7 +29,9 @@ struct StreamIdentity {
 RandomStream stream_of(const StreamIdentity& identity);
 Counter stream_block(const StreamIdentity& identity, std::uint32_t index);
 
-/// 64-bit FNV-1a over the float32 bytes (little-endian) of the source's, then the target's values.
+/// 64-bit FNV-1a over the float32 bytes (little-endian) of the images' values, one image after another.
+std::uint64_t hash_pixels(std::span<const std::span<const float>> images);
+/// Of the source, then the target.
 std::uint64_t hash_pixels(std::span<const float> source, std::span<const float> target);
 /// U[i] = (word >> 8)·2⁻²⁴ in [0, 1), where word is number i mod 4 of block ⌊i/4⌋. At most 2³⁴ values.
 void uniform(const StreamIdentity& identity, std::span<float> values);
