@@ -41,12 +41,12 @@ void commit_forward_pass(NetworkOnDevice& exact) {
   }));
 }
 
-/// Takes the memory of what Model::logits and Model::gradients do with a slice.
-void commit_both_passes(NetworkOnDevice& working) {
+/// What Model::logits and Model::gradients take for a slice.
+std::size_t bytes_of_both_passes(NetworkOnDevice& working) {
   Network& network = *working.network;
   Device& device = *working.device;
   const Shape images{network.batch(), 3, network.height(), network.width()};
-  device.commit(device.rehearse([&] {
+  return device.rehearse([&] {
     const Array input = device.array(Type::float32, images);
     const Array logits = network.forward(input);
     const Array classes = device.array(Type::int32, {network.batch()});
@@ -55,7 +55,7 @@ void commit_both_passes(NetworkOnDevice& working) {
     device.cross_entropy_seed(logits, classes, seed, inverse_scale);
     Array dimages = device.array(Type::float32, images);
     network.input_gradient(seed, dimages);
-  }));
+  });
 }
 
 }  // namespace
@@ -96,12 +96,21 @@ void ModelNetworks::make_working(std::int64_t batch) {
   if (working_.network && working_.network->batch() == slice) return;
   prepared_slots_ = 0;
   working_.network.reset();  // its memory first
-  if (works_in_batches(device)) device.commit(0);
+  if (works_in_batches(device)) {
+    device.commit(0);
+    committed_bytes_ = 0;
+  }
   const auto before = static_cast<std::ptrdiff_t>(device.prepared_work().size());
   working_.network = build_on(device, source_, slice);
   working_.work.assign(device.prepared_work().begin() + before, device.prepared_work().end());
+  if (!works_in_batches(device)) return;
   // Now, so that a batch that does not fit is found before any work.
-  if (works_in_batches(device)) commit_both_passes(working_);
+  try {
+    commit(bytes_of_both_passes(working_), slice);
+  } catch (const OutOfMemory&) {
+    working_.network.reset();
+    throw;
+  }
 }
 
 NetworkOnDevice& ModelNetworks::exact() {
@@ -141,11 +150,49 @@ std::uint64_t ModelNetworks::peak_gpu_bytes() const {
   return working_.device->peak_bytes() + (exact_.device ? exact_.device->peak_bytes() : 0);
 }
 
-std::size_t ModelNetworks::prepare_walks(std::size_t pairs) {
-  const bool batches = works_in_batches(*working_.device);
-  if (batches && batch_is_chosen_ && prepared_slots_ == 0) {
-    batch_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(pairs), 1, largest_chosen_batch);
+/// Once: later runs keep the shape of the first.
+void ModelNetworks::choose_batch(std::size_t images) {
+  if (works_in_batches(*working_.device) && batch_is_chosen_ && !batch_is_settled_) {
+    batch_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(images), 1, largest_chosen_batch);
   }
+  batch_is_settled_ = true;
+}
+
+/// Nothing where as much was taken already.
+void ModelNetworks::commit(std::size_t bytes, std::int64_t images) {
+  if (bytes <= committed_bytes_) return;
+  const std::uint64_t available = working_.device->available_bytes() + committed_bytes_;
+  if (bytes > available) {
+    throw OutOfMemory(fmt::format("out of memory: {} images at a time take {} MiB, {} MiB are free", images,
+                                  bytes >> 20U, available >> 20U));
+  }
+  committed_bytes_ = 0;
+  prepared_slots_ = 0;
+  working_.device->commit(bytes);
+  committed_bytes_ = bytes;
+}
+
+void ModelNetworks::prepare_points(std::size_t images, const std::function<void(Network&, Device&)>& calls) {
+  choose_batch(images);
+  Device& device = *working_.device;
+  while (true) {
+    try {
+      make_working(batch_);
+      commit(device.rehearse([&] { calls(*working_.network, device); }), working_.network->batch());
+      return;
+    } catch (const OutOfMemory&) {
+      if (batch_ <= slice_of(device, 1)) {
+        working_.network.reset();  // made anew by whoever asks for it
+        throw;
+      }
+      exact_ = {};
+      batch_ = std::max<std::int64_t>(1, batch_ / 2);
+    }
+  }
+}
+
+std::size_t ModelNetworks::prepare_walks(std::size_t pairs) {
+  choose_batch(pairs);
   while (!take_memory(pairs)) batch_ = std::max<std::int64_t>(1, std::min(batch_, slots_for(pairs)) / 2);
   return arena_bytes_;
 }
@@ -161,13 +208,7 @@ bool ModelNetworks::take_memory(std::size_t pairs) {
     if (works_in_batches(device)) exact();
     const std::int64_t slots = slots_for(pairs);
     arena_bytes_ = levelset::memory_of_run(*working_.network, device, slots);
-    if (works_in_batches(device)) device.commit(0);  // what the run's arena replaces
-    const std::uint64_t available = device.available_bytes();
-    if (arena_bytes_ > available) {
-      throw OutOfMemory(fmt::format("out of memory: {} walks at a time take {} MiB, {} MiB are free", slots,
-                                    arena_bytes_ >> 20U, available >> 20U));
-    }
-    device.commit(arena_bytes_);
+    commit(arena_bytes_, slots);
     prepared_slots_ = slots;
     return true;
   } catch (const OutOfMemory&) {
