@@ -10,7 +10,13 @@
 namespace blindspot::levelset {
 
 /// What a stream of random numbers is for; part of its identity. Values below 256.
-enum class RandomUse : std::uint32_t { start_noise = 1, width_directions = 2, simplex_points = 3 };
+enum class RandomUse : std::uint32_t {
+  start_noise = 1,
+  width_directions = 2,
+  simplex_points = 3,
+  image_order = 4,
+  target_round = 5
+};
 
 using Counter = std::array<std::uint32_t, 4>;
 using Key = std::array<std::uint32_t, 2>;

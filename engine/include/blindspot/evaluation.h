@@ -38,16 +38,20 @@ struct Shard {
 
   bool operator==(const Shard&) const = default;
 };
+/// "2/4". Throws Error(usage) unless it is i/n with 1 ≤ i ≤ n.
+Shard shard_from(const std::string& text);
 
 struct EvaluationProgress {
   std::string model;
   std::int64_t pairs_done = 0, pairs = 0;            ///< of all networks and this shard, earlier starts included
-  std::int64_t iterations_done = 0, iterations = 0;  ///< of what this start has to do, over all pairs
+  std::int64_t iterations_done = 0, iterations = 0;  ///< over all pairs that this start has to do
 };
 
 struct EvaluationOptions {
   std::vector<std::string> models;  ///< as Model::open takes them
-  ModelOptions network;             ///< of each; `cancelled` is overwritten
+  /// Of each; `cancelled` is overwritten. Where a run goes on, device, precision, batch and threads that are not given
+  /// (auto, unset, 0) are the recorded ones, and others are refused.
+  ModelOptions network;
   EvaluationParameters parameters;
   /// A folder of class folders (their sorted names are the classes 0 …); a folder of images, with `labels` or, without,
   /// each network's own prediction as class; or a list file, a line an image: path, relative to the list's folder,
@@ -57,7 +61,6 @@ struct EvaluationOptions {
   std::filesystem::path lpips;     ///< LPIPS file; empty: none, LPIPS is then null
   std::filesystem::path database;  ///< made if it does not exist, else gone on with
   Shard shard;
-  bool threads_given = false, precision_given = false, batch_given = false, device_given = false;
   Cancelled cancelled;
   std::function<void(const EvaluationProgress&)> progress;
   std::function<void(const std::string&)> message;  ///< one line for the user
@@ -110,7 +113,7 @@ struct EvaluatedModel {
   ModelInformation information;
   std::string device, device_description;
   Precision precision = Precision::fp32;
-  std::int64_t batch = 0;
+  std::int64_t batch = 0, slice = 0;
   int threads = 0;
 };
 
