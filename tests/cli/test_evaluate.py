@@ -1,10 +1,9 @@
 """evaluate, merge, table and export as a user runs them: a small evaluation of the built-in network on drawn pictures,
 killed, stopped, sharded, on a full disk, beside another process; and what they refuse."""
+import array
 import csv
 import ctypes
 import json
-import os
-import pathlib
 import shutil
 import signal
 import sqlite3
@@ -16,7 +15,7 @@ import unittest
 from program import PROGRAM, SHARED, ProgramTest, has_shared, run, validate
 
 # 8 sources, 2 rounds: 16 walks of 4 steps, two batches on the CPU, then 8 triangles.
-SMALL = ("--device", "cpu", "--limit", 8, "--rounds", 2, "--iterations", 4, "--record-every", 2, "--detailed-pairs", 3)
+SMALL = ("--device", "cpu", "--limit", 8, "--rounds", 2, "--record-every", 2, "--detailed-pairs", 3)
 PAIRS = 16
 
 
@@ -40,8 +39,9 @@ class EvaluateTest(ProgramTest):
         cls.content = cls.content_of(cls.whole)
 
     @classmethod
-    def command(cls, database, *more):
-        return ["evaluate", "demo-resnet", "--images", cls.pictures, "-o", database, *SMALL, *more]
+    def command(cls, database, *more, iterations=4):
+        return ["evaluate", "demo-resnet", "--images", cls.pictures, "-o", database, *SMALL, "--iterations", iterations,
+                *more]
 
     @classmethod
     def content_of(cls, database):
@@ -59,7 +59,7 @@ class EvaluateTest(ProgramTest):
 
     def start(self, *arguments):
         process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.wait)
+        self.addCleanup(process.communicate)
         self.addCleanup(lambda: process.poll() is None and process.kill())
         return process
 
@@ -114,8 +114,7 @@ class Running(EvaluateTest):
             with self.subTest(signal=number):
                 database = self.folder / f"{number}.db"
                 # Long walks, so that it cannot end by itself.
-                command = self.command(database)
-                process = self.start(*command[:-8], "--iterations", 400, *command[-6:])
+                process = self.start(*self.command(database, iterations=100_000))
                 while b"pairs to walk" not in (line := process.stderr.readline()):
                     self.assertTrue(line, "it ended by itself")
                 time.sleep(0.5)
@@ -153,13 +152,12 @@ class Running(EvaluateTest):
 
     def test_two_processes_on_one_database(self):
         database = self.folder / "run.db"
-        first = self.start(*self.command(database)[:-8], "--iterations", 400, *SMALL[-4:])
+        first = self.start(*self.command(database, iterations=100_000))
         while b"pairs to walk" not in first.stderr.readline():
             self.assertIsNone(first.poll())
         self.assert_refused(run(*self.command(database)), [3], "run.db", "another process")
         # Reading is free.
         self.succeed("table", database)
-        first.kill()
 
     def test_a_lock_of_another_program(self):
         database = self.folder / "run.db"
@@ -406,7 +404,6 @@ class Tables(EvaluateTest):
                     "INSERT INTO pairs VALUES (0, ?, ?, ?, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, ?, ?, ?, ?, x'')",
                     (source, round_number, (source + 1) % 5, rmse, linf, ssim, lpips))
             for (i, j), values in zip(fixture["hull_pairs"], fixture["hulls"][source]["pairs"]):
-                import array
                 connection.execute("INSERT INTO hulls VALUES (0, ?, ?, ?, ?)",
                                    (source, i, j, array.array("f", values).tobytes()))
         connection.commit()
@@ -416,12 +413,6 @@ class Tables(EvaluateTest):
             text = self.succeed("table", database, "--mode", mode).stdout.decode()
             self.assertIn(expected["distances"]["row"] + "\n", text)
             self.assertIn(expected[f"confidences_{mode}"]["row"] + "\n", text)
-
-
-@unittest.skipUnless(os.environ.get("BLINDSPOT_FULL"), "50 kills: tools/test.sh --full")
-class FiftyKills(EvaluateTest):
-    def test_killed_at_fifty_instants(self):
-        self.killed_at(self.seconds * (k + 0.5) / 50 for k in range(50))
 
 
 if __name__ == "__main__":
