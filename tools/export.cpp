@@ -79,6 +79,22 @@ std::string csv_of(const RunDatabase& database, bool triangles) {
   return text;
 }
 
+/// The images that the target selection chooses, as the first network sees them, in seeded order. Returns their number.
+std::size_t write_targets(const RunDatabase& database, const std::string& folder) {
+  OutputFolder output(folder, false, false);
+  const std::vector<EvaluatedImage> images = database.images();
+  std::size_t count = 0;
+  for (const std::int64_t number : database.selected_targets(0)) {
+    const std::filesystem::path name = images.at(static_cast<std::size_t>(number)).name;
+    const std::vector<std::uint8_t> png = database.input_png(0, number);
+    write_png(output.path() / fmt::format("{:04}-{}.png", count, name.stem().string()),
+              decode_picture(png, name.string()));
+    ++count;
+  }
+  output.commit();
+  return count;
+}
+
 /// In place or not at all.
 void write_whole(const std::string& path, const std::string& text) {
   const std::filesystem::path partial = path + ".partial";
@@ -97,22 +113,34 @@ void write_whole(const std::string& path, const std::string& text) {
 int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
   std::string path;
   bool triangles = false;
+  bool targets = false;
   OutputOptions output;
   PrintingOptions printing;
   CommandLine line("export", "The pairs of a run database as CSV, a row a pair, by network, source and round.",
                    "blindspot export run.db -o pairs.csv");
   line.argument("RUN.db", path, "A run database");
   line.flag("--triangles", "A row a triangle of source and two rounds instead", triangles);
+  line.flag(
+      "--targets",
+      "Instead, into a folder, PNG files of the first image of each class that every network classifies right with "
+      "a probability above 0.6",
+      targets);
   add_output_options(line, output, "FILE.csv", "The file to write");
   add_printing_options(line, printing);
   if (!line.parse(arguments)) return 0;
-  check_output_file(output.path, output.overwrite);
+  if (targets && triangles) throw Error(ErrorKind::usage, "--targets and --triangles exclude each other");
+  if (!targets) check_output_file(output.path, output.overwrite);
   const RunDatabase database = RunDatabase::open(path);
-  const std::string text = csv_of(database, triangles);
-  write_whole(output.path, text);
-  const auto rows = std::count(text.begin(), text.end(), '\n') - 1;
+  std::size_t rows = 0;
+  if (targets) {
+    rows = write_targets(database, output.path);
+  } else {
+    const std::string text = csv_of(database, triangles);
+    write_whole(output.path, text);
+    rows = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) - 1;
+  }
   if (!printing.json) {
-    print(fmt::format("{} rows written to {}\n", rows, output.path));
+    print(fmt::format("{} {} written to {}\n", rows, targets ? "images" : "rows", output.path));
     return 0;
   }
   Json result = document("export");

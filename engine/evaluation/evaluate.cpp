@@ -55,7 +55,8 @@ class Evaluation {
     }
     for (const EvaluatedInput& input : network.inputs) {
       if (input.dropped_reason.empty()) continue;
-      if (is_ours(input.image)) summary_.pairs -= options_.parameters.rounds;
+      if (!is_ours(input.image)) continue;
+      summary_.pairs -= options_.parameters.rounds;
       summary_.dropped.emplace_back(
           network.row.information.name + ": " + run_.images()[static_cast<std::size_t>(input.image)].name,
           input.dropped_reason);

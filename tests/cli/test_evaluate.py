@@ -4,6 +4,7 @@ import array
 import csv
 import ctypes
 import json
+import pathlib
 import shutil
 import signal
 import sqlite3
@@ -382,6 +383,21 @@ class Tables(EvaluateTest):
         self.assertAlmostEqual(sum(float(row["mean"]) for row in rows) / 8,
                                document["rows"][0]["confidences"]["mean"]["mean"], 12)
         self.assert_refused(run("export", self.whole, "-o", triangles), [2], "triangles.csv")
+
+    def test_the_selected_targets(self):
+        """In seeded order the first image of each class that the network gets right with p > 0.6."""
+        connection = sqlite3.connect(self.whole)
+        chosen = {}
+        for name, label, predicted, probability in connection.execute(
+                "SELECT name, label, predicted, probability FROM images JOIN inputs ON image = number ORDER BY number"):
+            if predicted == label and probability > 0.6:
+                chosen.setdefault(label, pathlib.Path(name).stem)
+        connection.close()
+        folder = self.folder / "targets"
+        document = self.document("export", "export", self.whole, "--targets", "-o", folder)
+        self.assertEqual(document["rows"], len(chosen))
+        self.assertEqual(sorted(path.name for path in folder.iterdir()),
+                         [f"{k:04}-{stem}.png" for k, stem in enumerate(chosen.values())])
 
     def test_the_fixture(self):
         """The made-up evaluation, put into a run database."""
