@@ -137,7 +137,7 @@ WalkParameters WalkChoice::resolve() const {
   return parameters;
 }
 
-void add_walk_options(CommandLine& line, WalkChoice& choice) {
+void add_walk_parameters(CommandLine& line, WalkChoice& choice) {
   const auto number = [&line](const std::string& name, const std::string& description, std::optional<float>& value) {
     line.option(name, "X", description, [name, &value](const std::string& text) { value = read_number(name, text); });
   };
@@ -164,6 +164,10 @@ void add_walk_options(CommandLine& line, WalkChoice& choice) {
               [&choice](const std::string& text) { choice.seed = read_seed("--seed", text); });
   count("--record-every", "Steps between two records (20)", 1, choice.record_every);
   add_mode_option(line, choice.mode);
+}
+
+void add_walk_options(CommandLine& line, WalkChoice& choice) {
+  add_walk_parameters(line, choice);
   line.option("--noise", "FILE", "Tensor `noise` [pairs,3,H,W] in [0,1): the start's instead of the generator's",
               choice.noise_file);
   line.flag("--width", "Measure the path width at every record: as many forward passes as two walks, each",

@@ -11,7 +11,13 @@
 namespace blindspot::levelset {
 
 /// What a stream of random numbers is for; part of its identity. Values below 256.
-enum class RandomUse : std::uint32_t { start_noise = 1, width_directions = 2, simplex_points = 3 };
+enum class RandomUse : std::uint32_t {
+  start_noise = 1,
+  width_directions = 2,
+  simplex_points = 3,
+  image_order = 4,
+  target_round = 5
+};
 
 /// Identity of a stream: (seed, hash of the two images' pixels, occurrence, use). Two identities that differ give
 /// streams that share no block (see stream_block).
