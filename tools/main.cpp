@@ -22,12 +22,13 @@ struct Command {
   int (*run)(const Arguments&, const StopSignals&);
 };
 
-constexpr std::array<Command, 9> commands{{
+constexpr std::array<Command, 10> commands{{
     {"traverse", "walk from every source towards every target", run_traverse},
     {"grid", "walk between every two of some images; one picture of all", run_grid},
     {"classify", "logits and probabilities of images", run_classify},
     {"gradient", "gradient of the cross entropy with respect to an image", run_gradient},
     {"verify", "recompute what a result claims", run_verify},
+    {"report", "one HTML page of a result, and its figures", run_report},
     {"weights", "inspect, convert or make weight files", run_weights},
     {"devices", "what there is to run on", run_devices},
     {"bench", "measure the walk on this machine", run_bench},
