@@ -175,6 +175,9 @@ struct StepDescription {
   bool zero_gradient_is_nan = false;  ///< mode reference: J·J = 0 divides by zero, as the authors' code does
 };
 
+/// Operations of the measures, in device_measures.h.
+class Measures;
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -308,6 +311,9 @@ class Device {
   /// [rounds, 3, B], counter int32 [1].
   virtual void note_judgement(const Array& probability, const Array& target_probability, const Array& accepted,
                               Array& counter, Array& history) = 0;
+
+  /// What hulls, widths and distances need beyond all this; as long-lived as the device.
+  virtual Measures& measures() = 0;
 };
 
 }  // namespace blindspot

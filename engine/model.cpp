@@ -10,6 +10,7 @@
 
 #include "engine/devices.h"
 #include "engine/levelset/walk.h"
+#include "engine/model_inside.h"
 #include "engine/model_networks.h"
 #include "engine/model_source.h"
 
@@ -110,6 +111,13 @@ struct Model::Implementation {
   Implementation(ModelSource opened, const DeviceChoice& choice, const ModelOptions& options)
       : source(std::move(opened)), networks(source, choice, options.batch), cancelled(options.cancelled) {}
 };
+
+ModelNetworks& ModelInside::networks(Model& model) {
+  return model.implementation_->networks;
+}
+const Cancelled& ModelInside::cancelled(const Model& model) {
+  return model.implementation_->cancelled;
+}
 
 Model::Model(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
 Model::Model(Model&&) noexcept = default;

@@ -89,11 +89,46 @@ std::uint64_t ModelNetworks::peak_gpu_bytes() const {
   return working_.device->peak_bytes() + (exact_.device ? exact_.device->peak_bytes() : 0);
 }
 
-std::size_t ModelNetworks::prepare_walks(std::size_t pairs) {
-  const bool batches = works_in_batches(*working_.device);
-  if (batches && batch_is_chosen_ && prepared_slots_ == 0) {
-    batch_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(pairs), 1, largest_chosen_batch);
+/// Once: later runs keep the shape of the first.
+void ModelNetworks::choose_batch(std::size_t images) {
+  if (works_in_batches(*working_.device) && batch_is_chosen_ && !batch_is_settled_) {
+    batch_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(images), 1, largest_chosen_batch);
   }
+  batch_is_settled_ = true;
+}
+
+/// Nothing where as much was taken already.
+void ModelNetworks::commit(std::size_t bytes, std::int64_t images) {
+  if (bytes <= committed_bytes_) return;
+  const std::uint64_t available = working_.device->available_bytes() + committed_bytes_;
+  if (bytes > available) {
+    throw OutOfMemory(fmt::format("out of memory: {} images at a time take {} MiB, {} MiB are free", images,
+                                  bytes >> 20U, available >> 20U));
+  }
+  committed_bytes_ = 0;
+  prepared_slots_ = 0;
+  working_.device->commit(bytes);
+  committed_bytes_ = bytes;
+}
+
+void ModelNetworks::prepare_points(std::size_t images, const std::function<void(Network&, Device&)>& calls) {
+  choose_batch(images);
+  Device& device = *working_.device;
+  while (true) {
+    try {
+      make_working(batch_);
+      commit(device.rehearse([&] { calls(*working_.network, device); }), working_.network->batch());
+      return;
+    } catch (const OutOfMemory&) {
+      if (batch_ <= slice_of(device, 1)) throw;
+      exact_ = {};
+      batch_ = std::max<std::int64_t>(1, batch_ / 2);
+    }
+  }
+}
+
+std::size_t ModelNetworks::prepare_walks(std::size_t pairs) {
+  choose_batch(pairs);
   while (!take_memory(pairs)) batch_ = std::max<std::int64_t>(1, std::min(batch_, slots_for(pairs)) / 2);
   return arena_bytes_;
 }
@@ -109,12 +144,7 @@ bool ModelNetworks::take_memory(std::size_t pairs) {
     // Before the run, so that nothing is left that could fail for want of memory in its middle.
     if (works_in_batches(device)) exact();
     arena_bytes_ = levelset::memory_of_run(*working_.network, device, slots);
-    const std::uint64_t available = device.available_bytes();
-    if (arena_bytes_ > available) {
-      throw OutOfMemory(fmt::format("out of memory: {} walks at a time take {} MiB, {} MiB are free", slots,
-                                    arena_bytes_ >> 20U, available >> 20U));
-    }
-    device.commit(arena_bytes_);
+    commit(arena_bytes_, slots);
     prepared_slots_ = slots;
     return true;
   } catch (const OutOfMemory&) {

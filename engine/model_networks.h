@@ -2,6 +2,7 @@
 // batch that memory allows. Sees devices, networks and the walk's need of memory.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -39,10 +40,16 @@ class ModelNetworks {
   std::uint64_t peak_gpu_bytes() const;
   /// Model::prepare_walks.
   std::size_t prepare_walks(std::size_t pairs);
+  /// Takes the memory that `calls` need, which a rehearsal finds; `images` go through the network in all. Where nobody
+  /// said how many at a time, and nothing was prepared yet, a GPU gets that many, up to a limit; where there is no
+  /// room, half as many, and so on.
+  void prepare_points(std::size_t images, const std::function<void(Network&, Device&)>& calls);
 
  private:
   void make_working(std::int64_t batch);
   bool take_memory(std::size_t pairs);
+  void choose_batch(std::size_t images);
+  void commit(std::size_t bytes, std::int64_t images);
 
   const ModelSource& source_;
   DeviceChoice choice_;
@@ -51,6 +58,8 @@ class ModelNetworks {
   NetworkOnDevice working_;
   NetworkOnDevice exact_;
   std::size_t arena_bytes_ = 0;
+  std::size_t committed_bytes_ = 0;
+  bool batch_is_settled_ = false;
   std::int64_t prepared_slots_ = 0;  // for which the arena was taken
 };
 

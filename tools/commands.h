@@ -19,6 +19,7 @@ int run_devices(const Arguments& arguments, const StopSignals& stop);
 int run_bench(const Arguments& arguments, const StopSignals& stop);
 int run_report(const Arguments& arguments, const StopSignals& stop);
 int run_demo(const Arguments& arguments, const StopSignals& stop);
+int run_evaluate(const Arguments& arguments, const StopSignals& stop);
 
 /// Exit code of a run that finished but left something out.
 inline constexpr int left_something_out = 5;

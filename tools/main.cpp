@@ -25,6 +25,7 @@ struct Command {
 constexpr std::array<Command, 10> commands{{
     {"traverse", "walk from every source towards every target", run_traverse},
     {"grid", "walk between every two of some images; one picture of all", run_grid},
+    {"evaluate", "walks of many sources in rounds, into a run database", run_evaluate},
     {"classify", "logits and probabilities of images", run_classify},
     {"gradient", "gradient of the cross entropy with respect to an image", run_gradient},
     {"verify", "recompute what a result claims", run_verify},

@@ -123,7 +123,7 @@ WalkParameters WalkChoice::resolve() const {
   return parameters;
 }
 
-void add_walk_options(CommandLine& line, WalkChoice& choice) {
+void add_walk_parameters(CommandLine& line, WalkChoice& choice) {
   const auto number = [&line](const std::string& name, const std::string& description, std::optional<float>& value) {
     line.option(name, "X", description, [name, &value](const std::string& text) { value = read_number(name, text); });
   };
@@ -151,6 +151,10 @@ void add_walk_options(CommandLine& line, WalkChoice& choice) {
   count("--record-every", "Steps between two records (20)", 1, choice.record_every);
   line.option("--mode", "NAME", "default, or reference: as the authors' code decides, defects included (default)",
               [&choice](const std::string& text) { choice.mode = read_mode(text); });
+}
+
+void add_walk_options(CommandLine& line, WalkChoice& choice) {
+  add_walk_parameters(line, choice);
   line.option("--noise", "FILE", "Tensor `noise` [pairs,3,H,W] in [0,1): the start's instead of the generator's",
               choice.noise_file);
   line.flag("--keep-path", "Store the images of all records in images.safetensors", choice.keep_path);

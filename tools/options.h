@@ -49,6 +49,9 @@ struct WalkChoice {
   WalkParameters resolve() const;
 };
 
+/// What stands in a result's `parameters`.
+void add_walk_parameters(CommandLine& line, WalkChoice& choice);
+/// The same, --noise and --keep-path.
 void add_walk_options(CommandLine& line, WalkChoice& choice);
 
 /// -o and --overwrite.

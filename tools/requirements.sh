@@ -3,7 +3,7 @@
 # `require bundle` for the portable archive.
 
 build_packages="g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-  libssl-dev libstb-dev doctest-dev libbenchmark-dev libboost-context-dev"
+  libssl-dev libstb-dev doctest-dev libbenchmark-dev libboost-context-dev libsqlite3-dev"
 test_packages="python3 python3-jsonschema"
 bundle_packages="patchelf binutils xz-utils"
 check_packages="clang clang-tidy clang-format python3-venv python3-pip git"

@@ -10,6 +10,7 @@
 
 #include "engine/arena.h"
 #include "engine/cpu/cpu_device.h"
+#include "engine/cpu/measures.h"
 #include "engine/cpu/memory.h"
 
 namespace blindspot::cpu {
@@ -111,6 +112,8 @@ class CpuDevice final : public Device {
   void note_judgement(const Array& probability, const Array& target_probability, const Array& accepted, Array& counter,
                       Array& history) override;
 
+  Measures& measures() override { return measures_; }
+
   /// oneDNN's engine and stream, in the one file that knows its version (onednn.h).
   struct Library;
   Library& library() const { return *library_; }
@@ -131,6 +134,7 @@ class CpuDevice final : public Device {
   ConstantMemory constants_{memory_};
   std::unique_ptr<Library> library_;
   const VectorKernels* kernels_ = nullptr;
+  CpuMeasures measures_{*this};
 };
 
 }  // namespace blindspot::cpu

@@ -14,6 +14,7 @@
 #include "engine/arena.h"
 #include "engine/cuda/cuda_device.h"
 #include "engine/cuda/math_libraries.h"
+#include "engine/cuda/measures.h"
 #include "engine/cuda/memory.h"
 #include "kernels/element.cuh"
 
@@ -106,6 +107,8 @@ class CudaDevice final : public Device {
   void note_judgement(const Array& probability, const Array& target_probability, const Array& accepted, Array& counter,
                       Array& history) override;
 
+  Measures& measures() override { return measures_; }
+
   // For the files of this folder.
   /// True while the calls are only counted: nothing is launched, no array may be touched.
   bool rehearsing() const { return arena_.rehearsing(); }
@@ -154,6 +157,7 @@ class CudaDevice final : public Device {
   GpuMemory memory_;
   Arena arena_{memory_};
   ConstantMemory constants_{memory_};
+  CudaMeasures measures_{*this};
 };
 
 /// The kernels' name of a type: float32, bfloat16, float16. Throws Error(fault) for any other.

@@ -17,16 +17,24 @@ void check_same_size(const Image& a, const Image& b) {
                                             a.width, a.height, b.width, b.height));
 }
 
-}  // namespace
-
-double rmse(const Image& a, const Image& b) {
+double sum_of_squares(const Image& a, const Image& b) {
   check_same_size(a, b);
   double sum = 0;
   for (std::size_t i = 0; i < a.values.size(); ++i) {
     const double difference = static_cast<double>(a.values[i]) - static_cast<double>(b.values[i]);
     sum += difference * difference;
   }
-  return a.values.empty() ? 0.0 : std::sqrt(sum / static_cast<double>(a.values.size()));
+  return sum;
+}
+
+}  // namespace
+
+double l2(const Image& a, const Image& b) {
+  return std::sqrt(sum_of_squares(a, b));
+}
+
+double rmse(const Image& a, const Image& b) {
+  return a.values.empty() ? 0.0 : std::sqrt(sum_of_squares(a, b) / static_cast<double>(a.values.size()));
 }
 
 double linf(const Image& a, const Image& b) {

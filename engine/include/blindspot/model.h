@@ -111,6 +111,7 @@ class Model {
                                         const std::vector<std::int32_t>& classes);
 
  private:
+  friend struct ModelInside;
   struct Implementation;
   explicit Model(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;

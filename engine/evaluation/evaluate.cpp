@@ -1,0 +1,145 @@
+// evaluate(): opens networks and images, finds what the database already holds, and works through the rest. Sees the
+// public headers and this folder.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "blindspot/error.h"
+#include "blindspot/evaluation.h"
+#include "engine/evaluation/image_list.h"
+#include "engine/evaluation/network_evaluation.h"
+#include "engine/evaluation/opened_run.h"
+
+namespace blindspot {
+
+namespace evaluation {
+namespace {
+
+/// The networks of a run, one after the other.
+class Evaluation {
+ public:
+  Evaluation(const EvaluationOptions& options, EvaluationSummary& summary)
+      : options_(options), summary_(summary), run_(options) {}
+
+  void go() {
+    RunStore store(options_.database);
+    run_.open(&store);
+    summary_.unreadable = run_.unreadable();
+    if (!store.begun()) store.begin(run_.settings(), run_.images(), run_.unreadable());
+    for (const OpenedNetwork& network : run_.networks()) count(store, network);
+    try {
+      for (OpenedNetwork& network : run_.networks()) {
+        run_.prepare(network);
+        take_inputs(store, network);
+        if (!evaluate_one(store, network)) throw Stopped();
+        network.model.reset();  // its memory is the next one's
+      }
+    } catch (const Stopped&) {
+      summary_.stopped = true;
+    }
+    summary_.device_busy = summary_.seconds > 0 ? seconds_of_device_ / summary_.seconds : 0;
+    finish(store);
+  }
+
+ private:
+  void take_inputs(RunStore& store, OpenedNetwork& network) {
+    if (network.recorded) {
+      network.inputs = read_inputs(store.connection(), network.row.number);
+    } else {
+      network.inputs = run_.classify(network);
+      std::vector<Png> pngs;
+      for (const Picture* picture : run_.pictures(network)) pngs.push_back(encode_png(*picture));
+      store.add_model(network.row, network.inputs, pngs);
+    }
+    for (const EvaluatedInput& input : network.inputs) {
+      if (input.dropped_reason.empty()) continue;
+      if (is_ours(input.image)) summary_.pairs -= options_.parameters.rounds;
+      summary_.dropped.emplace_back(
+          network.row.information.name + ": " + run_.images()[static_cast<std::size_t>(input.image)].name,
+          input.dropped_reason);
+    }
+  }
+
+  bool is_ours(std::int64_t image) const { return image % options_.shard.count == options_.shard.number - 1; }
+
+  /// As if no source were dropped, which is known only when the network's turn comes.
+  void count(RunStore& store, const OpenedNetwork& network) {
+    for (const EvaluatedImage& image : run_.images()) {
+      if (is_ours(image.number)) summary_.pairs += options_.parameters.rounds;
+    }
+    summary_.pairs_before += static_cast<std::int64_t>(store.finished_pairs(network.row.number).size());
+    summary_.pairs_done = summary_.pairs_before;
+  }
+
+  bool evaluate_one(RunStore& store, OpenedNetwork& network) {
+    Model& model = *network.model;
+    const int side = network.row.information.preprocessing.input_size;
+    AlreadyDone done{store.finished_pairs(network.row.number), store.sources_with_hulls(network.row.number),
+                     store.final_images(network.row.number, side, side)};
+    const std::vector<const Picture*> pictures = run_.pictures(network);
+    const std::vector<std::vector<PlannedPair>> plan =
+        plan_rounds(pictures, options_.parameters.rounds, options_.parameters.walk.seed);
+    const auto start = std::chrono::steady_clock::now();
+    StoreWriter writer(store, static_cast<std::size_t>(2 * model.batch()));
+    const RunContext context{options_.parameters, options_.shard, &run_.measurements(), &writer, options_.cancelled};
+    NetworkEvaluation evaluation(model, network.row.number, network.inputs, pictures, plan, context, std::move(done));
+    say(fmt::format("{}: {} of {} pairs to walk, {} steps each, on {} in {}, {} at a time",
+                    network.row.information.name, evaluation.pairs_to_do(), evaluation.pairs(),
+                    options_.parameters.walk.iterations, model.device(), to_string(model.precision()), model.batch()));
+    const std::int64_t before = summary_.pairs_done;
+    const std::int64_t to_do_before = to_do_done_;
+    const auto progress = [&](std::int64_t pairs, std::int64_t iterations) {
+      summary_.pairs_done = before + pairs;
+      if (options_.progress) {
+        const std::int64_t each = options_.parameters.walk.iterations;
+        options_.progress({network.row.information.name, summary_.pairs_done, summary_.pairs,
+                           to_do_before * each + iterations, (summary_.pairs - summary_.pairs_before) * each});
+      }
+    };
+    bool complete = false;
+    try {
+      complete = evaluation.run(progress);
+    } catch (const Stopped&) {
+      complete = false;
+    }
+    writer.finish();
+    summary_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    summary_.pairs_done = before + (complete ? evaluation.pairs_to_do() : 0);
+    to_do_done_ += evaluation.pairs_to_do();
+    seconds_of_device_ += evaluation.seconds_of_device();
+    return complete;
+  }
+
+  /// What the database says in the end.
+  void finish(RunStore& store) {
+    summary_.pairs_done = 0;
+    for (const OpenedNetwork& network : run_.networks()) {
+      summary_.pairs_done += static_cast<std::int64_t>(store.finished_pairs(network.row.number).size());
+      summary_.outside += store.connection().integer(
+          fmt::format("SELECT count(*) FROM pairs WHERE outside AND model = {}", network.row.number));
+    }
+  }
+
+  void say(const std::string& text) const {
+    if (options_.message) options_.message(text);
+  }
+
+  const EvaluationOptions& options_;
+  EvaluationSummary& summary_;
+  OpenedRun run_;
+  double seconds_of_device_ = 0;
+  std::int64_t to_do_done_ = 0;
+};
+
+}  // namespace
+}  // namespace evaluation
+
+EvaluationSummary evaluate(const EvaluationOptions& options) {
+  EvaluationSummary summary;
+  evaluation::Evaluation(options, summary).go();
+  return summary;
+}
+
+}  // namespace blindspot

@@ -1,0 +1,286 @@
+// Implementation of image_list.h.
+#include "engine/evaluation/image_list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <system_error>
+#include <thread>
+
+#include "blindspot/error.h"
+#include "engine/evaluation/target_rounds.h"
+#include "weights/sha256.h"
+
+namespace blindspot::evaluation {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Of a folder, by name, but for hidden ones.
+std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
+  std::vector<fs::directory_entry> entries;
+  try {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+      if (!entry.path().filename().string().starts_with(".")) entries.push_back(entry);
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorKind::input, fmt::format("{}: cannot be read: {}", folder.string(), error.code().message()));
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+void find_in_class_folders(const std::vector<fs::directory_entry>& entries, FoundImages& found) {
+  for (const fs::directory_entry& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_directory()) {
+      found.unreadable.emplace_back(name, "lies beside the class folders, in none of them");
+      continue;
+    }
+    for (const fs::directory_entry& image : entries_of(entry.path())) {
+      if (!image.is_regular_file()) continue;
+      found.images.push_back(
+          {name + "/" + image.path().filename().string(), image.path(), static_cast<std::int32_t>(found.classes)});
+    }
+    ++found.classes;
+  }
+}
+
+/// A line of words; the class is the last of them where there is one.
+struct LabelledLine {
+  std::string name;
+  std::optional<std::int32_t> label;
+};
+
+std::optional<std::int32_t> read_label(const std::string& text) {
+  std::int32_t label = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), label);
+  const bool whole = error == std::errc() && end == text.data() + text.size() && label >= 0;
+  return whole ? std::optional(label) : std::nullopt;
+}
+
+LabelledLine split_line(const std::string& line) {
+  constexpr const char* separators = " \t,";
+  const std::size_t last = line.find_last_of(separators);
+  if (last == std::string::npos) return {line, std::nullopt};
+  const std::optional<std::int32_t> label = read_label(line.substr(last + 1));
+  const std::size_t end = line.find_last_not_of(separators, last);
+  if (!label || end == std::string::npos) return {line, std::nullopt};
+  return {line.substr(0, end + 1), label};
+}
+
+/// Of a text file, without empty ones and those that start with #.
+std::vector<std::string> lines_of(const fs::path& file) {
+  std::ifstream stream(file);
+  if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read", file.string()));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
+    if (line.find('\0') != std::string::npos) {
+      throw Error(ErrorKind::input, fmt::format("{}: is no text; give a folder of images, or a list with a line for "
+                                                "each image",
+                                                file.string()));
+    }
+    if (!line.empty() && line.front() != '#') lines.push_back(line);
+  }
+  if (stream.bad()) throw Error(ErrorKind::input, fmt::format("{}: cannot be read", file.string()));
+  return lines;
+}
+
+void find_in_list(const fs::path& file, FoundImages& found) {
+  std::set<std::string> seen;
+  for (const std::string& line : lines_of(file)) {
+    LabelledLine labelled = split_line(line);
+    if (!seen.insert(labelled.name).second) {
+      throw Error(ErrorKind::input, fmt::format("{}: names {} twice", file.string(), labelled.name));
+    }
+    found.images.push_back({labelled.name, file.parent_path() / labelled.name, labelled.label});
+  }
+  const auto with_label = static_cast<std::size_t>(std::count_if(
+      found.images.begin(), found.images.end(), [](const FoundImage& image) { return image.label.has_value(); }));
+  if (with_label != 0 && with_label != found.images.size()) {
+    throw Error(ErrorKind::input, fmt::format("{}: {} of {} lines have a class; give one to all or to none",
+                                              file.string(), with_label, found.images.size()));
+  }
+}
+
+std::map<std::string, std::int32_t> read_labels(const fs::path& file) {
+  std::map<std::string, std::int32_t> labels;
+  for (const std::string& line : lines_of(file)) {
+    const LabelledLine labelled = split_line(line);
+    if (!labelled.label) {
+      throw Error(ErrorKind::input, fmt::format("{}: the line \"{}\" has no class; lines are a file name and a number",
+                                                file.string(), line));
+    }
+    if (!labels.emplace(labelled.name, *labelled.label).second) {
+      throw Error(ErrorKind::input, fmt::format("{}: names {} twice", file.string(), labelled.name));
+    }
+  }
+  return labels;
+}
+
+void put_labels(const fs::path& folder, const fs::path& file, FoundImages& found) {
+  std::map<std::string, std::int32_t> labels = read_labels(file);
+  for (FoundImage& image : found.images) {
+    const auto label = labels.find(image.name);
+    if (label == labels.end()) {
+      throw Error(ErrorKind::input,
+                  fmt::format("{}: has no class for {} of {}", file.string(), image.name, folder.string()));
+    }
+    image.label = label->second;
+    labels.erase(label);
+  }
+  if (!labels.empty()) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: {} is not in {}{}", file.string(), labels.begin()->first, folder.string(),
+                            labels.size() > 1 ? fmt::format(", nor are {} others", labels.size() - 1) : ""));
+  }
+}
+
+void find_in_folder(const fs::path& images, const fs::path& labels, FoundImages& found) {
+  const std::vector<fs::directory_entry> entries = entries_of(images);
+  const bool class_folders =
+      std::any_of(entries.begin(), entries.end(), [](const auto& entry) { return entry.is_directory(); });
+  if (class_folders) {
+    if (!labels.empty()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--labels: {} holds folders, which are its classes; labels are for a folder of images",
+                              images.string()));
+    }
+    find_in_class_folders(entries, found);
+    return;
+  }
+  for (const fs::directory_entry& entry : entries) {
+    if (entry.is_regular_file()) {
+      found.images.push_back({entry.path().filename().string(), entry.path(), std::nullopt});
+    }
+  }
+  if (!labels.empty()) put_labels(images, labels, found);
+}
+
+struct ReadImage {
+  ListedImage image;
+  std::string reason;  // why it could not be read; empty: it was
+};
+
+std::vector<std::uint8_t> bytes_of(const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) throw Error(ErrorKind::input, "does not exist");
+  if (!fs::is_regular_file(path, error)) throw Error(ErrorKind::input, "is not a file");
+  std::ifstream stream(path, std::ios::binary);
+  std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (!stream) throw Error(ErrorKind::input, "cannot be read");
+  return bytes;
+}
+
+ReadImage read_one(const FoundImage& found, const std::vector<Preprocessing>& preprocessings) {
+  ReadImage read;
+  read.image.found = found;
+  try {
+    const std::vector<std::uint8_t> bytes = bytes_of(found.path);
+    weights::Sha256 hash;
+    hash.add(std::as_bytes(std::span(bytes)));
+    read.image.sha256 = hash.hexadecimal();
+    const Picture picture = decode_picture(bytes, found.name);
+    for (const Preprocessing& preprocessing : preprocessings) {
+      read.image.pictures.push_back(preprocess(picture, preprocessing));
+    }
+  } catch (const Error& error) {
+    read.reason = error.what();
+    const std::string prefix = found.name + ": ";
+    if (read.reason.starts_with(prefix)) read.reason.erase(0, prefix.size());
+  }
+  return read;
+}
+
+std::vector<ReadImage> read_together(std::span<const FoundImage> images,
+                                     const std::vector<Preprocessing>& preprocessings) {
+  std::vector<ReadImage> read(images.size());
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> out_of_memory = false;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < images.size(); i = next++) {
+      try {
+        read[i] = read_one(images[i], preprocessings);
+      } catch (const std::bad_alloc&) {
+        out_of_memory = true;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  const std::size_t count = std::min<std::size_t>(std::max(1U, std::thread::hardware_concurrency()), images.size());
+  threads.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work);
+  for (std::thread& thread : threads) thread.join();
+  if (out_of_memory) throw std::bad_alloc();
+  return read;
+}
+
+}  // namespace
+
+FoundImages find_images(const fs::path& images, const fs::path& labels) {
+  FoundImages found;
+  std::error_code error;
+  if (fs::is_directory(images, error)) {
+    find_in_folder(images, labels, found);
+  } else if (fs::is_regular_file(images, error)) {
+    if (!labels.empty()) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("--labels: {} is a list, whose lines may hold classes themselves", images.string()));
+    }
+    find_in_list(images, found);
+  } else {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: does not exist; name a folder of images or a list", images.string()));
+  }
+  if (found.images.empty()) {
+    throw Error(ErrorKind::input, fmt::format("{}: holds no images", images.string()));
+  }
+  std::sort(found.images.begin(), found.images.end(),
+            [](const FoundImage& a, const FoundImage& b) { return a.name < b.name; });
+  for (const FoundImage& image : found.images) {
+    if (image.label) found.classes = std::max<std::int64_t>(found.classes, *image.label + 1);
+  }
+  return found;
+}
+
+std::vector<FoundImage> in_seeded_order(std::vector<FoundImage> images, std::uint64_t seed) {
+  std::vector<FoundImage> ordered;
+  ordered.reserve(images.size());
+  for (const std::int64_t number : seeded_order(static_cast<std::int64_t>(images.size()), seed)) {
+    ordered.push_back(std::move(images[static_cast<std::size_t>(number)]));
+  }
+  return ordered;
+}
+
+ListedImages read_in_order(const std::vector<FoundImage>& images, std::int64_t limit,
+                           const std::vector<Preprocessing>& preprocessings, const Cancelled& cancelled) {
+  constexpr std::size_t at_a_time = 64;
+  const auto enough = [limit](const ListedImages& listed) {
+    return limit > 0 && static_cast<std::int64_t>(listed.images.size()) >= limit;
+  };
+  ListedImages listed;
+  for (std::size_t first = 0; first < images.size() && !enough(listed); first += at_a_time) {
+    stop_if(cancelled);
+    const auto some = std::span(images).subspan(first, std::min(at_a_time, images.size() - first));
+    for (ReadImage& read : read_together(some, preprocessings)) {
+      if (enough(listed)) break;
+      if (read.reason.empty()) {
+        listed.images.push_back(std::move(read.image));
+      } else {
+        listed.unreadable.emplace_back(read.image.found.name, read.reason);
+      }
+    }
+  }
+  std::sort(listed.unreadable.begin(), listed.unreadable.end());
+  return listed;
+}
+
+}  // namespace blindspot::evaluation

@@ -1,0 +1,76 @@
+// The walks, distances and hulls of one network: what is left to do of them, batch by batch, each finished pair and
+// source handed to the writer. Sees the public headers and this folder.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "blindspot/evaluation.h"
+#include "engine/evaluation/measurements.h"
+#include "engine/evaluation/round_plan.h"
+#include "engine/evaluation/run_store.h"
+#include "engine/evaluation/store_writer.h"
+
+namespace blindspot::evaluation {
+
+/// What all networks of a run share.
+struct RunContext {
+  EvaluationParameters parameters;
+  Shard shard;
+  Measurements* measurements = nullptr;
+  StoreWriter* writer = nullptr;
+  Cancelled cancelled;
+};
+
+/// What an earlier start has left in the database.
+struct AlreadyDone {
+  std::set<PairKey> pairs;
+  std::set<std::int64_t> hulls;     ///< sources
+  std::map<PairKey, Image> finals;  ///< of sources without hulls
+};
+
+class NetworkEvaluation {
+ public:
+  /// `inputs` and `pictures` by image, `plan` by source; all must outlive this.
+  NetworkEvaluation(Model& model, std::int64_t number, std::span<const EvaluatedInput> inputs,
+                    std::span<const Picture* const> pictures, const std::vector<std::vector<PlannedPair>>& plan,
+                    const RunContext& context, AlreadyDone done);
+
+  std::int64_t pairs() const { return pairs_; }
+  std::int64_t pairs_to_do() const { return static_cast<std::int64_t>(to_do_.size()); }
+
+  /// `progress(pairs, iterations)` of what this has done so far. False if cancelled.
+  bool run(const std::function<void(std::int64_t, std::int64_t)>& progress);
+  double seconds_of_device() const { return seconds_of_device_; }
+
+ private:
+  struct Walked;
+
+  bool is_detailed(const PairKey& key) const;
+  bool walk_some(std::span<const PairKey> keys, std::vector<Walked>& walked,
+                 const std::function<void(std::int64_t, std::int64_t)>& progress);
+  void measure(std::vector<Walked>& walked);
+  void store(Walked&& walked);
+  void finish_sources();
+  WalkPair walk_pair(const PairKey& key, const std::map<std::int64_t, Image>& images) const;
+
+  Model& model_;
+  std::int64_t number_;
+  std::span<const EvaluatedInput> inputs_;
+  std::span<const Picture* const> pictures_;
+  const std::vector<std::vector<PlannedPair>>& plan_;
+  const RunContext& context_;
+  std::map<std::int64_t, std::int64_t> rank_;  // of a source among those of this network, all shards
+  std::set<std::int64_t> without_hulls_;       // sources of this shard
+  std::map<PairKey, Image> finals_;            // of those
+  std::vector<PairKey> to_do_;
+  std::int64_t pairs_ = 0;
+  std::int64_t finished_ = 0;
+  double seconds_of_device_ = 0;
+};
+
+}  // namespace blindspot::evaluation

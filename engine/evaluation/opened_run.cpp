@@ -1,0 +1,252 @@
+// Implementation of opened_run.h.
+#include "engine/evaluation/opened_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "blindspot/error.h"
+
+namespace blindspot::evaluation {
+
+namespace {
+
+constexpr std::size_t images_at_a_time = 256;  // as float32, while they are classified
+
+/// Whether two preprocessings make the same pictures; mean and deviation come later.
+bool same_pictures(const Preprocessing& a, const Preprocessing& b) {
+  return a.input_size == b.input_size && a.resize == b.resize && a.crop == b.crop && a.interpolation == b.interpolation;
+}
+
+/// Options as given, completed by what was recorded.
+ModelOptions options_for(ModelOptions options, const EvaluatedModel* recorded, const Cancelled& cancelled) {
+  options.cancelled = cancelled;
+  if (recorded == nullptr) return options;
+  if (options.device == "auto") options.device = recorded->device;
+  if (!options.precision) options.precision = recorded->precision;
+  if (options.batch == 0) options.batch = recorded->batch;
+  if (options.threads == 0 && recorded->device == "cpu") options.threads = recorded->threads;
+  return options;
+}
+
+std::string text_of(const Preprocessing& preprocessing) {
+  return fmt::format("resize {} {} crop {} mean {} std {}", preprocessing.resize,
+                     preprocessing.interpolation == Interpolation::bilinear ? "bilinear" : "bicubic",
+                     preprocessing.crop, fmt::join(preprocessing.mean, ","), fmt::join(preprocessing.deviation, ","));
+}
+
+/// What a network was recorded with against what it is now.
+class Comparison {
+ public:
+  Comparison(std::string network, std::string database)
+      : network_(std::move(network)), database_(std::move(database)) {}
+
+  /// Throws an Error that names both values if they differ.
+  void require(const char* what, const std::string& before, const std::string& now, ErrorKind kind) const {
+    if (before == now) return;
+    throw Error(kind, fmt::format("{}: its {} is {}, but {} was begun with {}; name another database", network_, what,
+                                  now, database_, before));
+  }
+
+ private:
+  std::string network_, database_;
+};
+
+void check_weights(const ModelInformation& recorded, const ModelInformation& now, const std::string& database) {
+  const Comparison compare(now.name, database);
+  compare.require("SHA-256 of the weights", recorded.weights_sha256, now.weights_sha256, ErrorKind::input);
+  compare.require("architecture", recorded.architecture, now.architecture, ErrorKind::input);
+  compare.require("preprocessing", text_of(recorded.preprocessing), text_of(now.preprocessing), ErrorKind::usage);
+}
+
+/// What decides the last bits of a network's numbers.
+void check_device(const EvaluatedModel& recorded, const EvaluatedModel& now, const std::string& database) {
+  const Comparison compare(now.information.name, database);
+  const auto require = [&compare](const char* what, const std::string& before, const std::string& present) {
+    compare.require(what, before, present, ErrorKind::usage);
+  };
+  require("--device", recorded.device, now.device);
+  require("--precision", to_string(recorded.precision), to_string(now.precision));
+  require("--batch", fmt::format("{}", recorded.batch), fmt::format("{}", now.batch));
+  require("slice", fmt::format("{}", recorded.slice), fmt::format("{}", now.slice));
+  require("--threads", fmt::format("{}", recorded.threads), fmt::format("{}", now.threads));
+  require("device", recorded.device_description, now.device_description);
+}
+
+/// Throws where the images are not those that the database was begun with.
+void check_images(const std::vector<EvaluatedImage>& recorded, const std::vector<EvaluatedImage>& now,
+                  const std::string& images, const std::string& database) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorKind::input, fmt::format("{}: {}; name another database or bring the images back", images, what));
+  };
+  for (std::size_t i = 0; i < std::min(recorded.size(), now.size()); ++i) {
+    if (recorded[i].name != now[i].name) {
+      refuse(fmt::format("image {} is {}, but {} was begun with {}", i, now[i].name, database, recorded[i].name));
+    }
+    if (recorded[i].label != now[i].label)
+      refuse(fmt::format("{} has another class than {} has", now[i].name, database));
+    if (recorded[i].sha256 != now[i].sha256) {
+      refuse(fmt::format("{} has SHA-256 {}, but {} was begun with {}", now[i].name, now[i].sha256, database,
+                         recorded[i].sha256));
+    }
+  }
+  if (recorded.size() != now.size()) {
+    refuse(fmt::format("holds {} images, but {} was begun with {}", now.size(), database, recorded.size()));
+  }
+}
+
+std::string reason_to_drop(const std::optional<std::int32_t>& label, std::int32_t predicted, float probability,
+                           const std::vector<std::string>& names) {
+  if (!label || *label == predicted) return {};
+  const auto called = [&names](std::int32_t k) {
+    const auto index = static_cast<std::size_t>(k);
+    return index < names.size() ? names[index] : fmt::format("class {}", k);
+  };
+  return fmt::format("the network sees {} ({:.4f}), not {}", called(predicted), probability, called(*label));
+}
+
+}  // namespace
+
+OpenedRun::OpenedRun(const EvaluationOptions& options) : options_(options) {
+  options.parameters.check();
+  if (options.models.empty()) throw Error(ErrorKind::usage, "MODEL: name at least one network");
+  std::set<std::string> names;
+  for (const std::string& name : options.models) {
+    if (!names.insert(name).second) throw Error(ErrorKind::usage, fmt::format("MODEL {}: is named twice", name));
+  }
+  if (options.shard.number < 1 || options.shard.number > options.shard.count) shard_from(to_text(options.shard));
+}
+
+Settings OpenedRun::settings() const {
+  Settings settings = settings_of(options_.parameters, measurements_->lpips_sha256());
+  settings["shard"] = to_text(options_.shard);
+  return settings;
+}
+
+void OpenedRun::open(RunStore* store) {
+  const std::string database = options_.database.string();
+  const bool begun = store != nullptr && store->begun();
+  std::vector<EvaluatedModel> recorded;
+  if (begun) recorded = read_models(store->connection());
+  const ModelOptions first = options_for(options_.network, recorded.empty() ? nullptr : &recorded.front(), {});
+  measurements_.emplace(
+      DistanceOptions{first.device, first.threads, options_.lpips, options_.parameters.walk.mode, options_.cancelled});
+  if (begun) refuse_differences(read_settings(store->connection()), settings(), database);
+  found_ = find_images(options_.images, options_.labels);
+  for (const std::string& name : options_.models) open_network(name, recorded, database);
+  load_images();
+  if (begun) check_images(read_images(store->connection()), images_, options_.images.string(), database);
+}
+
+void OpenedRun::open_network(const std::string& name, const std::vector<EvaluatedModel>& recorded,
+                             const std::string& database) {
+  const auto same_name = std::find_if(recorded.begin(), recorded.end(),
+                                      [&](const EvaluatedModel& model) { return model.information.name == name; });
+  const EvaluatedModel* before = same_name == recorded.end() ? nullptr : &*same_name;
+  OpenedNetwork network;
+  network.model.emplace(Model::open(name, options_for(options_.network, before, options_.cancelled)));
+  network.recorded = before != nullptr;
+  network.row.information = network.model->information();
+  if (before != nullptr) {
+    network.row.number = before->number;
+  } else {
+    const auto fresh =
+        std::count_if(networks_.begin(), networks_.end(), [](const OpenedNetwork& other) { return !other.recorded; });
+    network.row.number = static_cast<std::int64_t>(recorded.size()) + fresh;
+    for (const EvaluatedModel& model : recorded) {
+      if (model.information.weights_sha256 != network.row.information.weights_sha256) continue;
+      if (model.information.preprocessing != network.row.information.preprocessing) continue;
+      throw Error(ErrorKind::usage, fmt::format("{}: {} knows these weights as {}; call them so", name, database,
+                                                model.information.name));
+    }
+  }
+  if (found_.classes > network.row.information.class_count) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: has classes up to {}, but {} knows 0 to {} only", options_.images.string(),
+                            found_.classes - 1, name, network.row.information.class_count - 1));
+  }
+  if (before != nullptr) {
+    check_weights(before->information, network.row.information, database);
+    network.row = *before;
+  }
+  networks_.push_back(std::move(network));
+}
+
+/// The images that all networks take, at the size of each.
+void OpenedRun::load_images() {
+  std::vector<Preprocessing> sizes;
+  for (OpenedNetwork& network : networks_) {
+    const Preprocessing& wanted = network.model->information().preprocessing;
+    const auto known = std::find_if(sizes.begin(), sizes.end(),
+                                    [&wanted](const Preprocessing& size) { return same_pictures(size, wanted); });
+    network.size = static_cast<std::size_t>(known - sizes.begin());
+    if (known == sizes.end()) sizes.push_back(wanted);
+  }
+  const std::int64_t limit = options_.parameters.limit;
+  listed_ =
+      read_in_order(in_seeded_order(found_.images, options_.parameters.walk.seed), limit, sizes, options_.cancelled);
+  listed_.unreadable.insert(listed_.unreadable.end(), found_.unreadable.begin(), found_.unreadable.end());
+  std::sort(listed_.unreadable.begin(), listed_.unreadable.end());
+  for (const ListedImage& image : listed_.images) {
+    images_.push_back({static_cast<std::int64_t>(images_.size()), image.found.name, image.found.label, image.sha256});
+  }
+  if (images_.size() >= 2) return;
+  std::string why;
+  if (!listed_.unreadable.empty()) {
+    why = fmt::format("; {} cannot be read: {}", listed_.unreadable.front().first, listed_.unreadable.front().second);
+  }
+  throw Error(ErrorKind::input,
+              fmt::format("{}: {} that can be read, but every source needs another as its target{}",
+                          options_.images.string(), images_.empty() ? "holds no image" : "holds one image only", why));
+}
+
+void OpenedRun::prepare(OpenedNetwork& network) const {
+  Model& model = *network.model;
+  model.prepare_walks(images_.size() * static_cast<std::size_t>(options_.parameters.rounds));
+  EvaluatedModel now;
+  now.number = network.row.number;
+  now.information = model.information();
+  now.device = model.device();
+  now.device_description = model.device_description();
+  now.precision = model.precision();
+  now.batch = model.batch();
+  now.slice = model.slice();
+  now.threads = model.threads();
+  if (network.recorded) check_device(network.row, now, options_.database.string());
+  if (!network.recorded) network.row = std::move(now);
+}
+
+std::vector<const Picture*> OpenedRun::pictures(const OpenedNetwork& network) const {
+  std::vector<const Picture*> pictures;
+  pictures.reserve(listed_.images.size());
+  for (const ListedImage& image : listed_.images) pictures.push_back(&image.pictures[network.size]);
+  return pictures;
+}
+
+std::vector<EvaluatedInput> OpenedRun::classify(OpenedNetwork& network) const {
+  Model& model = *network.model;
+  const std::vector<const Picture*> all = pictures(network);
+  std::vector<EvaluatedInput> inputs;
+  for (std::size_t first = 0; first < all.size(); first += images_at_a_time) {
+    std::vector<Image> images;
+    std::vector<const Image*> pointers;
+    std::vector<std::int32_t> classes;
+    for (std::size_t i = first; i < std::min(first + images_at_a_time, all.size()); ++i) {
+      images.push_back(to_image(*all[i]));
+    }
+    for (const Image& image : images) pointers.push_back(&image);
+    for (const std::vector<float>& logits : model.logits(pointers)) {
+      classes.push_back(static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    }
+    const std::vector<float> probabilities = model.probabilities_fp32(pointers, classes);
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      const EvaluatedImage& image = images_[first + i];
+      inputs.push_back({image.number, classes[i], probabilities[i],
+                        reason_to_drop(image.label, classes[i], probabilities[i], network.row.information.classes)});
+    }
+  }
+  return inputs;
+}
+
+}  // namespace blindspot::evaluation

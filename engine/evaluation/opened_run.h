@@ -1,0 +1,59 @@
+// What an evaluation needs before it can begin: its networks and images, checked against each other and against what
+// the database was begun with. Sees the public headers and this folder.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "blindspot/evaluation.h"
+#include "engine/evaluation/image_list.h"
+#include "engine/evaluation/measurements.h"
+#include "engine/evaluation/run_store.h"
+
+namespace blindspot::evaluation {
+
+struct OpenedNetwork {
+  std::optional<Model> model;
+  EvaluatedModel row;
+  bool recorded = false;               ///< in the database already
+  std::vector<EvaluatedInput> inputs;  ///< by image; filled by whoever knows the database
+  std::size_t size = 0;                ///< which of ListedImage::pictures are its inputs
+};
+
+class OpenedRun {
+ public:
+  /// Checks the options. Throws Error(usage).
+  explicit OpenedRun(const EvaluationOptions& options);
+
+  /// Opens networks and images; `store` null: there is no database. Throws Error(usage|input|device), and Stopped.
+  void open(RunStore* store);
+  /// Takes the memory, which decides the batch and with it the network's last bits, and compares that with what was
+  /// recorded. Comes before all work of a network, when those before it have given back theirs.
+  void prepare(OpenedNetwork& network) const;
+
+  std::vector<OpenedNetwork>& networks() { return networks_; }
+  Measurements& measurements() { return *measurements_; }
+  Settings settings() const;
+  const std::vector<EvaluatedImage>& images() const { return images_; }
+  const std::vector<std::pair<std::string, std::string>>& unreadable() const { return listed_.unreadable; }
+  /// By image, at the network's input size.
+  std::vector<const Picture*> pictures(const OpenedNetwork& network) const;
+  /// What the network makes of every image.
+  std::vector<EvaluatedInput> classify(OpenedNetwork& network) const;
+
+ private:
+  void open_network(const std::string& name, const std::vector<EvaluatedModel>& recorded, const std::string& database);
+  void load_images();
+
+  const EvaluationOptions& options_;
+  std::vector<OpenedNetwork> networks_;
+  std::optional<Measurements> measurements_;
+  FoundImages found_;
+  ListedImages listed_;
+  std::vector<EvaluatedImage> images_;
+};
+
+}  // namespace blindspot::evaluation

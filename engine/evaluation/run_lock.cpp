@@ -1,0 +1,40 @@
+// Implementation of run_lock.h.
+#include "engine/evaluation/run_lock.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "blindspot/error.h"
+
+namespace blindspot::evaluation {
+
+RunLock::RunLock(const std::filesystem::path& path) : path_(path) {
+  const auto refuse = [&path](const std::string& what) {
+    throw Error(ErrorKind::input, fmt::format("{}: {}", path.string(), what));
+  };
+  std::error_code ignored;
+  made_ = !std::filesystem::exists(path, ignored);
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) refuse(fmt::format("cannot be written: {}", std::generic_category().message(errno)));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    const int reason = errno;
+    ::close(descriptor_);
+    if (reason == EWOULDBLOCK) {
+      refuse("another process works on it; wait for its end, or give each a --shard and a file of its own");
+    }
+    refuse(fmt::format("cannot be locked: {}", std::generic_category().message(reason)));
+  }
+}
+
+RunLock::~RunLock() {
+  std::error_code ignored;
+  if (made_ && std::filesystem::file_size(path_, ignored) == 0) std::filesystem::remove(path_, ignored);
+  ::close(descriptor_);
+}
+
+}  // namespace blindspot::evaluation

@@ -1,0 +1,128 @@
+// Implementation of run_rows.h.
+#include "engine/evaluation/run_rows.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "engine/evaluation/schema.h"
+#include "engine/preprocessing_choice.h"
+#include "engine/small_json.h"
+
+namespace blindspot::evaluation {
+
+bool holds_run(Connection& connection) {
+  const std::int64_t application = connection.integer("PRAGMA application_id");
+  const std::int64_t version = connection.integer("PRAGMA user_version");
+  if (application != application_id) {
+    if (application == 0 && connection.integer("SELECT count(*) FROM sqlite_master") == 0) return false;
+    throw Error(ErrorKind::input,
+                fmt::format("{}: is a database of another program; name another file", connection.name()));
+  }
+  if (version > schema_version) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: was written by a newer blindspot (schema {}, this one knows {}); use that version",
+                            connection.name(), version, schema_version));
+  }
+  if (version < 1) throw Error(ErrorKind::input, fmt::format("{}: has no schema version", connection.name()));
+  return true;
+}
+
+Settings read_settings(Connection& connection) {
+  Settings settings;
+  Statement rows(connection, "SELECT name, value FROM settings");
+  while (rows.step()) settings[rows.text(0)] = rows.text(1);
+  return settings;
+}
+
+std::vector<EvaluatedModel> read_models(Connection& connection) {
+  std::vector<EvaluatedModel> models;
+  Statement rows(connection,
+                 "SELECT number, name, architecture, sha256, weights_sha256, preprocessing, preprocessing_source, "
+                 "classes, class_count, device, device_description, precision, batch, slice, threads FROM models "
+                 "ORDER BY number");
+  while (rows.step()) {
+    EvaluatedModel model;
+    ModelInformation& information = model.information;
+    model.number = rows.integer(0);
+    information.name = rows.text(1);
+    information.architecture = rows.text(2);
+    information.sha256 = rows.text(3);
+    information.weights_sha256 = rows.text(4);
+    information.preprocessing = preprocessing_from_json(rows.text(5), {}, connection.name());
+    information.preprocessing_source = rows.text(6);
+    const nlohmann::json classes = parse_bounded(rows.text(7), connection.name() + ": a network's classes");
+    for (const nlohmann::json& name : classes) {
+      information.classes.push_back(name.is_string() ? name.get<std::string>() : "");
+    }
+    information.class_count = rows.integer(8);
+    model.device = rows.text(9);
+    model.device_description = rows.text(10);
+    model.precision = precision_from(rows.text(11));
+    model.batch = rows.integer(12);
+    model.slice = rows.integer(13);
+    model.threads = static_cast<int>(rows.integer(14));
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+std::vector<EvaluatedImage> read_images(Connection& connection) {
+  std::vector<EvaluatedImage> images;
+  Statement rows(connection, "SELECT number, name, label, sha256 FROM images ORDER BY number");
+  while (rows.step()) {
+    EvaluatedImage image{rows.integer(0), rows.text(1), std::nullopt, rows.text(3)};
+    if (!rows.is_null(2)) image.label = static_cast<std::int32_t>(rows.integer(2));
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+std::vector<std::pair<std::string, std::string>> read_unreadable(Connection& connection) {
+  std::vector<std::pair<std::string, std::string>> unreadable;
+  Statement rows(connection, "SELECT name, reason FROM unreadable ORDER BY name");
+  while (rows.step()) unreadable.emplace_back(rows.text(0), rows.text(1));
+  return unreadable;
+}
+
+std::vector<EvaluatedInput> read_inputs(Connection& connection, std::int64_t model) {
+  std::vector<EvaluatedInput> inputs;
+  Statement rows(connection,
+                 "SELECT image, predicted, probability, dropped FROM inputs WHERE model = ? ORDER BY image");
+  rows.bind(model);
+  while (rows.step()) {
+    inputs.push_back({rows.integer(0), static_cast<std::int32_t>(rows.integer(1)), static_cast<float>(rows.number(2)),
+                      rows.text(3)});
+  }
+  return inputs;
+}
+
+namespace {
+
+const std::map<std::string, std::string>& keys() {
+  static const std::map<std::string, std::string> keys{{"settings", "name"},
+                                                       {"images", "number"},
+                                                       {"unreadable", "name"},
+                                                       {"models", "number"},
+                                                       {"inputs", "model, image"},
+                                                       {"pairs", "model, source, round"},
+                                                       {"records", "model, source, round, iteration"},
+                                                       {"finals", "model, source, round"},
+                                                       {"hulls", "model, source, first_round, second_round"}};
+  return keys;
+}
+
+}  // namespace
+
+const std::vector<std::string>& table_names() {
+  static const std::vector<std::string> names{"settings", "images",  "unreadable", "models", "inputs",
+                                              "pairs",    "records", "finals",     "hulls"};
+  return names;
+}
+
+std::string key_of(const std::string& table) {
+  return keys().at(table);
+}
+
+}  // namespace blindspot::evaluation

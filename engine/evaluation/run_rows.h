@@ -1,0 +1,31 @@
+// The rows of a run database as values: what the reader and the writer have in common. Sees sqlite.h and evaluation.h
+// of the public interface.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "blindspot/evaluation.h"
+#include "engine/evaluation/run_settings.h"
+#include "engine/evaluation/sqlite.h"
+
+namespace blindspot::evaluation {
+
+/// False for a file in which nothing has begun yet. Throws Error(input) for another program's database and for a newer
+/// schema.
+bool holds_run(Connection& connection);
+
+Settings read_settings(Connection& connection);
+std::vector<EvaluatedModel> read_models(Connection& connection);
+std::vector<EvaluatedImage> read_images(Connection& connection);
+std::vector<std::pair<std::string, std::string>> read_unreadable(Connection& connection);
+std::vector<EvaluatedInput> read_inputs(Connection& connection, std::int64_t model);
+
+/// Names of all tables, in the order in which they are filled.
+const std::vector<std::string>& table_names();
+/// The columns that tell a table's rows apart: "model, source, round".
+std::string key_of(const std::string& table);
+
+}  // namespace blindspot::evaluation

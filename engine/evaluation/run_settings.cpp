@@ -1,0 +1,105 @@
+// Implementation of run_settings.h.
+#include "engine/evaluation/run_settings.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "blindspot/error.h"
+
+namespace blindspot::evaluation {
+
+namespace {
+
+/// Reads the whole text or throws Error(input).
+template <typename Value>
+Value read(const Settings& settings, const std::string& name, const std::string& database) {
+  const auto found = settings.find(name);
+  Value value{};
+  if (found != settings.end()) {
+    const std::string& text = found->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size()) return value;
+  }
+  throw Error(ErrorKind::input, fmt::format("{}: its setting {} is missing or damaged", database, name));
+}
+
+std::string option_of(const std::string& name) {
+  std::string option = "--" + name;
+  for (char& letter : option) {
+    if (letter == '_') letter = '-';
+  }
+  return option;
+}
+
+}  // namespace
+
+Settings settings_of(const EvaluationParameters& parameters, const std::string& lpips_sha256) {
+  const WalkParameters& walk = parameters.walk;
+  return {{"version", std::string(version())},
+          {"libraries", version_details()},
+          {"step_size", fmt::format("{}", walk.step_size)},
+          {"iterations", fmt::format("{}", walk.iterations)},
+          {"delta", fmt::format("{}", walk.delta)},
+          {"adversarial", walk.adversarial ? "1" : "0"},
+          {"adversarial_step", fmt::format("{}", walk.adversarial_step)},
+          {"seed", fmt::format("{}", walk.seed)},
+          {"record_every", fmt::format("{}", walk.record_every)},
+          {"mode", walk.mode == WalkMode::reference ? "reference" : "default"},
+          {"rounds", fmt::format("{}", parameters.rounds)},
+          {"limit", fmt::format("{}", parameters.limit)},
+          {"detailed_pairs", fmt::format("{}", parameters.detailed_pairs)},
+          {"hull_divisions", fmt::format("{}", parameters.hull_divisions)},
+          {"lpips_sha256", lpips_sha256}};
+}
+
+EvaluationParameters parameters_from(const Settings& settings, const std::string& database) {
+  EvaluationParameters parameters;
+  WalkParameters& walk = parameters.walk;
+  walk.step_size = read<float>(settings, "step_size", database);
+  walk.iterations = read<std::int64_t>(settings, "iterations", database);
+  walk.delta = read<float>(settings, "delta", database);
+  walk.adversarial = read<int>(settings, "adversarial", database) != 0;
+  walk.adversarial_step = read<float>(settings, "adversarial_step", database);
+  walk.seed = read<std::uint64_t>(settings, "seed", database);
+  walk.record_every = read<std::int64_t>(settings, "record_every", database);
+  const auto mode = settings.find("mode");
+  walk.mode = mode != settings.end() && mode->second == "reference" ? WalkMode::reference : WalkMode::standard;
+  parameters.rounds = read<std::int64_t>(settings, "rounds", database);
+  parameters.limit = read<std::int64_t>(settings, "limit", database);
+  parameters.detailed_pairs = read<std::int64_t>(settings, "detailed_pairs", database);
+  parameters.hull_divisions = read<int>(settings, "hull_divisions", database);
+  return parameters;
+}
+
+std::string to_text(const Shard& shard) {
+  return fmt::format("{}/{}", shard.number, shard.count);
+}
+
+void refuse_differences(const Settings& recorded, const Settings& wanted, const std::string& database) {
+  for (const auto& [name, value] : wanted) {
+    const auto found = recorded.find(name);
+    const std::string before = found == recorded.end() ? "nothing" : found->second;
+    if (before == value) continue;
+    throw Error(ErrorKind::usage,
+                fmt::format("{} {}: {} was begun with {}; give the same, or name another database", option_of(name),
+                            value.empty() ? "none" : value, database, before.empty() ? "none" : before));
+  }
+}
+
+}  // namespace blindspot::evaluation
+
+namespace blindspot {
+
+Shard shard_from(const std::string& text) {
+  Shard shard{0, 0};
+  const char* const end = text.data() + text.size();
+  const auto number = std::from_chars(text.data(), end, shard.number);
+  if (number.ec == std::errc() && number.ptr != end && *number.ptr == '/') {
+    const auto count = std::from_chars(number.ptr + 1, end, shard.count);
+    if (count.ec == std::errc() && count.ptr == end && shard.number >= 1 && shard.number <= shard.count) return shard;
+  }
+  throw Error(ErrorKind::usage, fmt::format("--shard {}: must be i/n, a whole number from 1 to n of n parts", text));
+}
+
+}  // namespace blindspot

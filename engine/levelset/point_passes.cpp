@@ -1,0 +1,118 @@
+// Implementation of point_passes.h.
+#include "engine/levelset/point_passes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace blindspot::levelset {
+namespace {
+
+/// Gives back what a forward pass kept, also when what follows throws.
+class Forgetting {
+ public:
+  explicit Forgetting(Network& network) : network_(network) {}
+  Forgetting(const Forgetting&) = delete;
+  Forgetting& operator=(const Forgetting&) = delete;
+  ~Forgetting() { network_.forget(); }
+
+ private:
+  Network& network_;
+};
+
+}  // namespace
+
+PointPasses::PointPasses(Network& network, Device& device, bool gradients)
+    : network_(network), device_(device), gradients_(gradients) {
+  const std::int64_t slice = network.batch();
+  const Shape images = {slice, 3, network.height(), network.width()};
+  points_ = device.array(Type::float32, images);
+  classes_ = device.array(Type::int32, {slice});
+  probability_ = device.array(Type::float32, {slice});
+  host_classes_.resize(static_cast<std::size_t>(slice));
+  host_probability_.resize(static_cast<std::size_t>(slice));
+  if (!gradients) return;
+  seed_ = device.array(Type::float32, {slice, network.classes()});
+  inverse_scale_ = device.array(Type::float32, {slice});
+  gradient_ = device.array(Type::float32, images);
+  host_scale_.resize(static_cast<std::size_t>(slice));
+  host_gradient_.resize(static_cast<std::size_t>(images.count()));
+}
+
+void PointPasses::run(std::span<const PointRow> rows, const MakePoints& make, const UsePoint& use,
+                      const Cancelled& cancelled) {
+  Place next;
+  while (true) {
+    stop_if(cancelled);
+    fill(rows, make, next);
+    if (places_.empty()) return;
+    judge(use);
+  }
+}
+
+/// The next slice of points, from as many rows as it has room for.
+void PointPasses::fill(std::span<const PointRow> rows, const MakePoints& make, Place& next) {
+  const std::int64_t slice = network_.batch();
+  places_.clear();
+  while (next.row < rows.size() && static_cast<std::int64_t>(places_.size()) < slice) {
+    const auto begin = static_cast<std::int64_t>(places_.size());
+    const std::int64_t count = std::min(slice - begin, rows[next.row].points - next.point);
+    if (count > 0) {
+      Array part = points_.slice(begin, count);
+      make(next.row, next.point, part);
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      host_classes_[places_.size()] = rows[next.row].source_class;
+      places_.push_back({next.row, next.point + i});
+    }
+    next.point += count;
+    if (next.point == rows[next.row].points) next = {next.row + 1, 0};
+  }
+  const auto filled = static_cast<std::int64_t>(places_.size());
+  if (filled == 0 || filled == slice) return;
+  Array rest = points_.slice(filled, slice - filled);
+  device_.fill_zero(rest);
+  std::fill(host_classes_.begin() + filled, host_classes_.end(), 0);
+}
+
+void PointPasses::judge(const UsePoint& use) {
+  device_.upload(std::span<const std::int32_t>(host_classes_), classes_);
+  const Forgetting at_the_end(network_);
+  {
+    const Array logits = network_.forward(points_);
+    device_.probability(logits, classes_, probability_);
+    if (gradients_) device_.cross_entropy_seed(logits, classes_, seed_, inverse_scale_);
+  }
+  if (gradients_) {
+    network_.input_gradient(seed_, gradient_);
+    device_.download(gradient_, std::span(host_gradient_));
+    device_.download(inverse_scale_, std::span(host_scale_));
+  }
+  device_.download(probability_, std::span(host_probability_));
+  const std::size_t values = gradients_ ? host_gradient_.size() / host_classes_.size() : 0;
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const std::span<float> gradient = std::span(host_gradient_).subspan(i * values, values);
+    if (gradients_) {
+      for (float& value : gradient) value *= host_scale_[i];
+    }
+    use({places_[i].row, places_[i].point, host_probability_[i], gradient});
+  }
+}
+
+void check_image(const Network& network, const Image* image, const char* what) {
+  const auto count = static_cast<std::size_t>(3 * network.height() * network.width());
+  if (image != nullptr && image->height == network.height() && image->width == network.width() &&
+      image->values.size() == count) {
+    return;
+  }
+  throw Error(ErrorKind::usage,
+              fmt::format("{}: it must have the network's input size, {}x{}", what, network.width(), network.height()));
+}
+
+void check_class(const Network& network, std::int32_t source_class) {
+  if (source_class >= 0 && source_class < network.classes()) return;
+  throw Error(ErrorKind::usage,
+              fmt::format("class {}: the network has the classes 0 to {}", source_class, network.classes() - 1));
+}
+
+}  // namespace blindspot::levelset

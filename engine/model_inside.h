@@ -1,0 +1,14 @@
+// What the measures need of a Model beyond its public interface. For the facade's own files.
+#pragma once
+
+#include "blindspot/model.h"
+#include "engine/model_networks.h"
+
+namespace blindspot {
+
+struct ModelInside {
+  static ModelNetworks& networks(Model& model);
+  static const Cancelled& cancelled(const Model& model);
+};
+
+}  // namespace blindspot

@@ -1,0 +1,89 @@
+// The measures of the public headers hull.h and width.h on a Model: memory first, then the work. Sees every floor
+// below.
+#include <algorithm>
+
+#include "engine/levelset/hull.h"
+#include "engine/levelset/width.h"
+#include "engine/model_inside.h"
+
+namespace blindspot {
+namespace {
+
+/// Calls `work(network, device, cancelled)` on the model's working network once the memory of `one_unit`, the same for
+/// the least there can be, is taken. `images`: how many go through the network in all.
+template <typename OneUnit, typename Work>
+auto with_memory(Model& model, std::int64_t images, const OneUnit& one_unit, const Work& work) {
+  ModelNetworks& networks = ModelInside::networks(model);
+  networks.prepare_points(static_cast<std::size_t>(std::max<std::int64_t>(images, 1)), one_unit);
+  NetworkOnDevice& working = networks.working();
+  return work(*working.network, *working.device, ModelInside::cancelled(model));
+}
+
+std::int64_t all_of(std::size_t hulls, std::int64_t points) {
+  return static_cast<std::int64_t>(hulls) * points;
+}
+
+}  // namespace
+
+std::vector<TriangleHull> triangle_hulls(Model& model, std::span<const Triangle> triangles, WalkMode mode,
+                                         int divisions) {
+  return with_memory(
+      model, all_of(triangles.size(), simplex_grid_points(2, divisions)),
+      [&](Network& network, Device& device) {
+        levelset::triangle_hulls(network, device, triangles.first(std::min<std::size_t>(triangles.size(), 1)), mode,
+                                 divisions, {});
+      },
+      [&](Network& network, Device& device, const Cancelled& cancelled) {
+        return levelset::triangle_hulls(network, device, triangles, mode, divisions, cancelled);
+      });
+}
+
+std::vector<StraightPath> straight_paths(Model& model, std::span<const Segment> segments, int divisions) {
+  return with_memory(
+      model, all_of(segments.size(), simplex_grid_points(1, divisions)),
+      [&](Network& network, Device& device) {
+        levelset::straight_paths(network, device, segments.first(std::min<std::size_t>(segments.size(), 1)), divisions,
+                                 {});
+      },
+      [&](Network& network, Device& device, const Cancelled& cancelled) {
+        return levelset::straight_paths(network, device, segments, divisions, cancelled);
+      });
+}
+
+std::vector<SimplexHull> simplex_hulls(Model& model, std::span<const Simplex> simplices,
+                                       const SimplexOptions& options) {
+  std::int64_t images = 0;
+  for (const Simplex& simplex : simplices) {
+    const std::int64_t grid = simplex_grid_points(simplex.targets.size(), options.divisions);
+    images += grid > options.point_budget ? options.samples : grid;
+  }
+  return with_memory(
+      model, images,
+      [&](Network& network, Device& device) {
+        // The one with the most vertices.
+        const auto largest = std::max_element(simplices.begin(), simplices.end(), [](const auto& a, const auto& b) {
+          return a.targets.size() < b.targets.size();
+        });
+        if (largest != simplices.end()) levelset::simplex_hulls(network, device, {&*largest, 1}, options, {});
+      },
+      [&](Network& network, Device& device, const Cancelled& cancelled) {
+        return levelset::simplex_hulls(network, device, simplices, options, cancelled);
+      });
+}
+
+std::vector<PathWidth> path_widths(Model& model, std::span<const WidthPoint> points, const WidthOptions& options) {
+  const std::int64_t steps = 1 + options.directions * static_cast<std::int64_t>(options.radii.size());
+  return with_memory(
+      model, all_of(points.size(), steps),
+      [&](Network& network, Device& device) {
+        // A rehearsal's probabilities are 0, and a point is measured from delta on.
+        WidthOptions measured = options;
+        measured.delta = 0;
+        levelset::path_widths(network, device, points.first(std::min<std::size_t>(points.size(), 1)), measured, {});
+      },
+      [&](Network& network, Device& device, const Cancelled& cancelled) {
+        return levelset::path_widths(network, device, points, options, cancelled);
+      });
+}
+
+}  // namespace blindspot

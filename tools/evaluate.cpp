@@ -1,0 +1,129 @@
+// `blindspot evaluate`: the paper's evaluation into a run database. Uses the public headers and the shared pieces of
+// tools/.
+#include "blindspot/evaluation.h"
+
+#include <fmt/format.h>
+
+#include "tools/commands.h"
+#include "tools/json_output.h"
+#include "tools/numbers.h"
+#include "tools/options.h"
+#include "tools/progress.h"
+
+namespace blindspot::tools {
+
+namespace {
+
+constexpr std::int64_t most = 1'000'000'000;
+constexpr double mebibyte = 1024.0 * 1024.0;
+
+struct EvaluateOptions {
+  EvaluationOptions run;
+  WalkChoice walk;
+  std::string images, labels, lpips, database;
+  bool dry_run = false;
+  PrintingOptions printing;
+};
+
+void add_count(CommandLine& line, const std::string& name, const std::string& description, std::int64_t smallest,
+               std::int64_t& value) {
+  line.option(name, "N", description,
+              [name, smallest, &value](const std::string& text) { value = read_count(name, text, smallest, most); });
+}
+
+bool parse(const Arguments& arguments, EvaluateOptions& options) {
+  EvaluationOptions& run = options.run;
+  CommandLine line(
+      "evaluate",
+      "The paper's evaluation: rounds of random targets for many sources, walks, distances, triangles. The "
+      "same command goes on with a run that was stopped.",
+      "blindspot evaluate resnet50.safetensors --images imagenet/val --labels val.txt --limit 1000 -o "
+      "run.db");
+  line.arguments("MODEL", run.models, "Networks: weight files, Hugging Face folders, names, demo-resnet, demo-vit");
+  line.option("--images", "DIR", "Class folders, a folder of images, or a list file", options.images, Need::required);
+  line.option("--labels", "FILE", "Lines of file name and class, for a folder of images", options.labels);
+  line.option("-o,--output", "RUN.db", "The run database", options.database, Need::required);
+  add_count(line, "--limit", "Sources at the most (0: all)", 0, run.parameters.limit);
+  add_count(line, "--rounds", "Targets of each source (5)", 1, run.parameters.rounds);
+  line.option("--shard", "I/N", "Part I of N of the sources; `merge` joins them",
+              [&run](const std::string& text) { run.shard = shard_from(text); });
+  line.option("--lpips", "FILE", "What `weights convert --lpips-heads` writes; without it there is no LPIPS",
+              options.lpips);
+  add_count(line, "--detailed-pairs", "Pairs of each network whose records are kept as pictures (20)", 0,
+            run.parameters.detailed_pairs);
+  line.flag("--dry-run", "Say what time, memory and disk it takes, and do no more", options.dry_run);
+  add_walk_parameters(line, options.walk);
+  line.heading("Network and its input");
+  add_network_options(line, run.network);
+  add_device_options(line, run.network);
+  add_batch_option(line, run.network);
+  add_printing_options(line, options.printing);
+  return line.parse(arguments);
+}
+
+Json named_reasons(const std::vector<std::pair<std::string, std::string>>& list, const char* what) {
+  Json entries = Json::array();
+  for (const auto& [name, reason] : list) {
+    Json entry;
+    entry[what] = name;
+    entry["reason"] = reason;
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+void print_summary(const EvaluationSummary& summary, const EvaluateOptions& options) {
+  if (options.printing.json) {
+    Json result = document("evaluate");
+    result["database"] = options.database;
+    result["pairs"] = summary.pairs;
+    result["pairs_done"] = summary.pairs_done;
+    result["pairs_before"] = summary.pairs_before;
+    result["outside"] = summary.outside;
+    result["stopped"] = summary.stopped;
+    result["seconds"] = summary.seconds;
+    result["device_busy"] = summary.device_busy;
+    result["unreadable"] = named_reasons(summary.unreadable, "image");
+    result["dropped"] = named_reasons(summary.dropped, "source");
+    print(to_text(result));
+    return;
+  }
+  std::string text;
+  for (const auto& [name, reason] : summary.unreadable) text += fmt::format("unreadable {}: {}\n", name, reason);
+  for (const auto& [name, reason] : summary.dropped) text += fmt::format("dropped {}: {}\n", name, reason);
+  text += fmt::format(
+      "{} of {} pairs are done ({} were before), {} of them outside; {:.1f} s, the device busy {:.1f} % of them\n"
+      "written to {}\n",
+      summary.pairs_done, summary.pairs, summary.pairs_before, summary.outside, summary.seconds,
+      100 * summary.device_busy, options.database);
+  print(text);
+}
+
+}  // namespace
+
+int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
+  EvaluateOptions options;
+  if (!parse(arguments, options)) return 0;
+  EvaluationOptions& run = options.run;
+  run.parameters.walk = options.walk.resolve();
+  run.images = options.images;
+  run.labels = options.labels;
+  run.lpips = options.lpips;
+  run.database = options.database;
+  run.cancelled = stop.cancelled();
+  EvaluationSummary summary;
+  {
+    ProgressDisplay display(options.printing.quiet);
+    run.message = [&display](const std::string& text) { display.message(text); };
+    run.progress = [&display](const EvaluationProgress& progress) {
+      display.show({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations});
+    };
+    summary = evaluate(run);
+    if (summary.stopped) display.message("stopped; the same command goes on from here");
+  }
+  print_summary(summary, options);
+  if (summary.stopped) return stop.exit_code();
+  return summary.unreadable.empty() ? 0 : left_something_out;
+}
+
+}  // namespace blindspot::tools
