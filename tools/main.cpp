@@ -22,7 +22,7 @@ struct Command {
   int (*run)(const Arguments&, const StopSignals&);
 };
 
-constexpr std::array<Command, 10> commands{{
+constexpr std::array<Command, 11> commands{{
     {"traverse", "walk from every source towards every target", run_traverse},
     {"grid", "walk between every two of some images; one picture of all", run_grid},
     {"evaluate", "walks of many sources in rounds, into a run database", run_evaluate},

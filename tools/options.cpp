@@ -158,6 +158,7 @@ void add_walk_options(CommandLine& line, WalkChoice& choice) {
   line.option("--noise", "FILE", "Tensor `noise` [pairs,3,H,W] in [0,1): the start's instead of the generator's",
               choice.noise_file);
   line.flag("--keep-path", "Store the images of all records in images.safetensors", choice.keep_path);
+  line.flag("--animate", "Also each walk as a moving picture, path-I-J.apng", choice.animate);
 }
 
 void add_output_options(CommandLine& line, OutputOptions& options, const std::string& placeholder,

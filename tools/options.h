@@ -44,6 +44,7 @@ struct WalkChoice {
   WalkMode mode = WalkMode::standard;
   std::string noise_file;  ///< empty: the generator
   bool keep_path = false;
+  bool animate = false;
 
   /// Throws Error(usage) naming the option that is out of range.
   WalkParameters resolve() const;

@@ -11,6 +11,7 @@
 #include "tools/numbers.h"
 #include "tools/options.h"
 #include "tools/output_folder.h"
+#include "tools/report/database_input.h"
 #include "tools/report/figures.h"
 #include "tools/report/folder_input.h"
 #include "tools/report/page.h"
@@ -59,6 +60,16 @@ std::vector<std::size_t> detailed_pairs(const ReportOptions& options, const repo
   return detailed;
 }
 
+std::unique_ptr<report::ReportInput> open_input(const ReportOptions& options) {
+  if (std::filesystem::is_directory(options.input)) {
+    return report::open_folder(options.input, options.class_names, options.triangles);
+  }
+  if (!options.triangles.empty()) {
+    throw Error(ErrorKind::usage, "--triangle: is for folders; a run database has triangles of its own");
+  }
+  return report::open_database(options.input, options.class_names);
+}
+
 /// Figures of an earlier report are replaced one by one; whatever else is there stays.
 void check_figure_folder(const std::string& path, bool overwrite) {
   std::error_code error;
@@ -78,12 +89,12 @@ int run_report(const Arguments& arguments, const StopSignals& stop) {
   ReportOptions options;
   if (!parse(arguments, options)) return 0;
   check_output_file(options.output.path, options.output.overwrite);
-  const std::unique_ptr<report::ReportInput> input =
-      report::open_folder(options.input, options.class_names, options.triangles);
+  const std::unique_ptr<report::ReportInput> input = open_input(options);
   if (input->data().pairs.empty()) {
     throw Error(ErrorKind::input, fmt::format("{}: holds no finished pair; there is nothing to show", options.input));
   }
   const report::PageChoice choice{detailed_pairs(options, *input), stop.cancelled()};
+  input->choose(choice.detailed);
   std::size_t figures = 0;
   if (!options.figures.empty()) {
     check_figure_folder(options.figures, options.output.overwrite);

@@ -160,7 +160,7 @@ WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool
                               pairs.size(), plan.parameters.iterations, model.device(), to_string(model.precision()),
                               model.batch(), arena));
   WalkOptions options;
-  if (!plan.keep_path) {
+  if (!plan.keep_path && !plan.animate) {
     options.keeps_record_image = [shown = shown_iterations(plan.parameters)](std::int64_t iteration) {
       return std::binary_search(shown.begin(), shown.end(), iteration);
     };

@@ -11,7 +11,7 @@ namespace blindspot::tools::report {
 
 namespace {
 
-constexpr double figure_width = 480, figure_height = 246;
+constexpr double figure_width = 420, figure_height = 240;
 
 /// The finite points of one curve; gaps where the walk had no number.
 void draw_curve(Canvas& canvas, const Axes& axes, const std::vector<Record>& records, double Record::*value, Ink ink) {
@@ -61,7 +61,7 @@ Figure curve_figure(const Pair& pair, const Run& run, std::string name) {
     if (std::isfinite(least) && least > 0) {
       const std::array<Point, 2> limit{axes.at(axes.x.low, least), axes.at(axes.x.high, least)};
       canvas.line(limit, {{Ink::limit, {}}, 1.5, true});
-      canvas.text({limit[1].x, limit[1].y + 15}, "p₀ − δ", {small_letter_size, Anchor::end, Ink::muted, false});
+      canvas.text({limit[0].x + 4, limit[0].y + 15}, "p₀ − δ", {small_letter_size, Anchor::start, Ink::muted, false});
     }
     draw_curve(canvas, axes, pair.records, &Record::target_probability, Ink::target);
     draw_curve(canvas, axes, pair.records, &Record::probability, Ink::source);

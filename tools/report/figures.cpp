@@ -44,7 +44,7 @@ Figure grid_figure(const ReportInput& input, const ImageGrid& grid) {
       }
       const Pair& pair = input.data().pairs[*cell.pair];
       rows.back().push_back({cell.original ? input.source(*cell.pair) : input.final_picture(*cell.pair),
-                             {pair.source.label, number(cell.original ? pair.source.probability : pair.probability, 3)},
+                             {pair.source.label, number(cell.original ? pair.source.probability : pair.probability)},
                              cell.original});
     }
   }
@@ -58,7 +58,7 @@ Figure strip_figure(const ReportInput& input, std::size_t number_of_pair) {
   constexpr std::size_t most = 9;
   const Pair& pair = input.data().pairs[number_of_pair];
   std::vector<CaptionedImage> row{
-      {input.source(number_of_pair), {pair.source.label, number(pair.source.probability, 3)}, true}};
+      {input.source(number_of_pair), {pair.source.label, number(pair.source.probability)}, true}};
   std::vector<Picture> path;
   if (input.has_path(number_of_pair)) path = input.path(number_of_pair);
   std::vector<std::size_t> kept;
@@ -69,12 +69,11 @@ Figure strip_figure(const ReportInput& input, std::size_t number_of_pair) {
   const std::size_t count = std::min(kept.size(), most);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t record = kept[count == 1 ? 0 : i * (kept.size() - 1) / (count - 1)];
-    row.push_back(
-        {path[record],
-         {fmt::format("step {}", pair.records[record].iteration), number(pair.records[record].probability, 3)},
-         false});
+    row.push_back({path[record],
+                   {fmt::format("step {}", pair.records[record].iteration), number(pair.records[record].probability)},
+                   false});
   }
-  row.push_back({input.final_picture(number_of_pair), {"final", number(pair.probability, 3)}, false});
+  row.push_back({input.final_picture(number_of_pair), {"final", number(pair.probability)}, false});
   row.push_back({input.target(number_of_pair), {"target: " + pair.target.label}, true});
   return pictures_figure({std::move(row)}, fmt::format("strip-{}", number_of_pair + 1), "Images of a walk",
                          fmt::format("From {} to {}, with the confidence in the source's class beneath each image.",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <map>
 
 #include "tools/report/markup.h"
 #include "tools/report/page_sections.h"
@@ -76,22 +77,45 @@ constexpr std::array<Column, 8> columns{{
     {"steps", "Steps taken", [](const Pair& pair) { return static_cast<double>(pair.accepted); }},
 }};
 
-std::string thumbnail(PageParts& parts, const Picture& picture) {
-  return fmt::format("<img data-picture=\"{}\" alt=\"\">", parts.pictures.add(shrunk(picture, thumbnail_side)));
+std::string thumbnail(int picture) {
+  return fmt::format("<img data-picture=\"{}\" alt=\"\">", picture);
 }
+
+/// Thumbnails of sources and targets, which come again in many pairs.
+class Thumbnails {
+ public:
+  explicit Thumbnails(PageParts& parts) : parts_(parts) {}
+
+  std::string of(std::size_t pair) {
+    const Pair& ends = parts_.data().pairs[pair];
+    const int source = remembered(ends.run, ends.source.path, [this, pair] { return parts_.input.source(pair); });
+    const int target = remembered(ends.run, ends.target.path, [this, pair] { return parts_.input.target(pair); });
+    const int end = parts_.pictures.add(shrunk(parts_.input.final_picture(pair), thumbnail_side));
+    return thumbnail(source) + thumbnail(end) + thumbnail(target);
+  }
+
+ private:
+  template <typename Read>
+  int remembered(std::size_t run, const std::string& path, const Read& read) {
+    const auto [found, is_new] = numbers_.try_emplace({run, path}, -1);
+    if (is_new) found->second = parts_.pictures.add(shrunk(read(), thumbnail_side));
+    return found->second;
+  }
+
+  PageParts& parts_;
+  std::map<std::pair<std::size_t, std::string>, int> numbers_;
+};
 
 std::string side_text(const Side& side) {
   return fmt::format("{}<small>{}</small>", isolated(side.label), isolated(side.path));
 }
 
-std::string pair_row(PageParts& parts, std::size_t number_of_pair) {
+std::string pair_row(const PageParts& parts, Thumbnails& thumbnails, std::size_t number_of_pair) {
   const Pair& pair = parts.data().pairs[number_of_pair];
   std::string text = fmt::format("<tr><td data-sort=\"{0}\">{0}</td>", number_of_pair + 1);
   if (parts.data().runs.size() > 1) text += "<td>" + isolated(parts.data().runs[pair.run].model) + "</td>";
-  text += fmt::format(
-      "<td class=\"thumbnails\">{}{}{}</td><td>{}</td><td>{}</td>",
-      thumbnail(parts, parts.input.source(number_of_pair)), thumbnail(parts, parts.input.final_picture(number_of_pair)),
-      thumbnail(parts, parts.input.target(number_of_pair)), side_text(pair.source), side_text(pair.target));
+  text += fmt::format("<td class=\"thumbnails\">{}</td><td>{}</td><td>{}</td>", thumbnails.of(number_of_pair),
+                      side_text(pair.source), side_text(pair.target));
   for (const Column& column : columns) {
     const double value = column.value(pair);
     const bool whole = &column == &columns.back();
@@ -140,9 +164,10 @@ std::string pairs_section(PageParts& parts) {
   table += "<th scope=\"col\">source, end, target</th><th scope=\"col\">source</th><th scope=\"col\">target</th>";
   for (const Column& column : columns) table += sortable(column.heading, column.title);
   table += "</tr></thead>\n<tbody>\n";
+  Thumbnails thumbnails(parts);
   for (std::size_t i = 0; i < parts.data().pairs.size(); ++i) {
     stop_if(parts.choice.cancelled);
-    table += pair_row(parts, i);
+    table += pair_row(parts, thumbnails, i);
   }
   return scrolling("Every pair", table + "</tbody></table>");
 }

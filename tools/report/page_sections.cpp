@@ -42,7 +42,7 @@ std::string cards(const ReportData& data) {
       "<dl class=\"cards\">\n" + card(std::to_string(data.pairs.size()), "walks") +
       card(fmt::format("{:.3g} %", 100 * static_cast<double>(inside) / static_cast<double>(data.pairs.size())),
            "end within δ of the source’s confidence");
-  if (!final_confidence.empty()) text += card(number(median_of(final_confidence), 3), "median confidence at the end");
+  if (!final_confidence.empty()) text += card(number(median_of(final_confidence)), "median confidence at the end");
   if (!rmse.empty()) text += card(number(median_of(rmse), 4), "median distance to the target (RMSE)");
   return text + "</dl>\n";
 }
@@ -113,7 +113,7 @@ std::string strip(const std::vector<Stop>& stops, const Json& walk) {
     text += fmt::format(
         "<li><button type=\"button\" data-stop=\"{}\"><img data-picture=\"{}\" alt=\"\"><span>{}</span>"
         "<span class=\"value\">{}</span></button></li>\n",
-        number, walk["stops"][number]["picture"].get<int>(), stop.label, report::number(stop.probability, 3));
+        number, walk["stops"][number]["picture"].get<int>(), stop.label, report::number(stop.probability));
   }
   return text + "</ol>\n";
 }
@@ -209,7 +209,7 @@ std::string grid_section(PageParts& parts) {
                                              : fmt::format("from {} towards {}", pair.source.label, pair.target.label);
       text += fmt::format("<td{}>{}<span class=\"value{}\">{}</span></td>", cell.original ? " class=\"original\"" : "",
                           image_element(shrunk(picture, detail_side / 2), what),
-                          !cell.original && pair.outside ? " outside" : "", report::number(confidence, 3));
+                          !cell.original && pair.outside ? " outside" : "", report::number(confidence));
     }
     text += "</tr>\n";
   }

@@ -105,6 +105,8 @@ class ReportInput {
   virtual ~ReportInput() = default;
 
   virtual const ReportData& data() const = 0;
+  /// Pairs that will be shown step by step. An input that has many triangles keeps those of their sources.
+  virtual void choose(const std::vector<std::size_t>& detailed) { static_cast<void>(detailed); }
   virtual Picture source(std::size_t pair) const = 0;
   virtual Picture target(std::size_t pair) const = 0;
   virtual Picture final_picture(std::size_t pair) const = 0;

@@ -34,12 +34,12 @@ function setUpWalk(article) {
     image.alt = `Image of the walk, ${what}`;
     const confidence = document.createElement("span");
     confidence.className = "source-value";
-    confidence.textContent = `${walk.source} ${shown(stop.p)}`;
+    confidence.textContent = `${walk.source} ${shown(stop.p, 4)}`;
     const other = document.createElement("span");
     other.className = "target-value";
-    other.textContent = `${walk.target} ${shown(stop.q)}`;
-    caption.replaceChildren(what, document.createElement("br"), confidence, " ", other);
-    slider.setAttribute("aria-valuetext", `${what}: ${walk.source} ${shown(stop.p)}, ${walk.target} ${shown(stop.q)}`);
+    other.textContent = `${walk.target} ${shown(stop.q, 4)}`;
+    caption.replaceChildren(what, confidence, other);
+    slider.setAttribute("aria-valuetext", `${what}: ${walk.source} ${shown(stop.p, 4)}, ${walk.target} ${shown(stop.q, 4)}`);
     line.setAttribute("x1", across(stop.iteration));
     line.setAttribute("x2", across(stop.iteration));
     [stop.p, stop.q].forEach((value, i) => {
