@@ -20,6 +20,9 @@ int run_bench(const Arguments& arguments, const StopSignals& stop);
 int run_report(const Arguments& arguments, const StopSignals& stop);
 int run_demo(const Arguments& arguments, const StopSignals& stop);
 int run_evaluate(const Arguments& arguments, const StopSignals& stop);
+int run_merge(const Arguments& arguments, const StopSignals& stop);
+int run_table(const Arguments& arguments, const StopSignals& stop);
+int run_export(const Arguments& arguments, const StopSignals& stop);
 
 /// Exit code of a run that finished but left something out.
 inline constexpr int left_something_out = 5;

@@ -99,6 +99,51 @@ void print_summary(const EvaluationSummary& summary, const EvaluateOptions& opti
   print(text);
 }
 
+std::string duration(double seconds) {
+  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+std::string size(std::uint64_t bytes) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / mebibyte);
+}
+
+void print_estimate(const EvaluationEstimate& estimate, const EvaluateOptions& options) {
+  if (options.printing.json) {
+    Json result = document("evaluate-estimate");
+    result["sources"] = estimate.sources;
+    result["pairs"] = estimate.pairs;
+    result["seconds"] = estimate.seconds;
+    result["memory_bytes"] = estimate.memory_bytes;
+    result["disk_bytes"] = estimate.disk_bytes;
+    result["unreadable"] = named_reasons(estimate.unreadable, "image");
+    result["networks"] = Json::array();
+    for (const EvaluationEstimate::Network& network : estimate.networks) {
+      Json entry;
+      entry["name"] = network.name;
+      entry["dropped"] = network.dropped;
+      entry["pairs"] = network.pairs;
+      entry["batch"] = network.batch;
+      entry["seconds"] = network.seconds;
+      entry["device_bytes"] = network.device_bytes;
+      result["networks"].push_back(std::move(entry));
+    }
+    print(to_text(result));
+    return;
+  }
+  std::string text;
+  for (const auto& [name, reason] : estimate.unreadable) text += fmt::format("unreadable {}: {}\n", name, reason);
+  for (const EvaluationEstimate::Network& network : estimate.networks) {
+    text += fmt::format("{}: {} pairs, {} at a time, {} sources dropped; {}, {} on the device beside the weights\n",
+                        network.name, network.pairs, network.batch, network.dropped, duration(network.seconds),
+                        size(network.device_bytes));
+  }
+  print(text + fmt::format("{} pairs of {} images in all: about {}, {} of memory, {} on disk; nothing is written\n",
+                           estimate.pairs, estimate.sources, duration(estimate.seconds), size(estimate.memory_bytes),
+                           size(estimate.disk_bytes)));
+}
+
 }  // namespace
 
 int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
@@ -111,6 +156,11 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
   run.lpips = options.lpips;
   run.database = options.database;
   run.cancelled = stop.cancelled();
+  if (options.dry_run) {
+    const EvaluationEstimate estimate = estimate_evaluation(run);
+    print_estimate(estimate, options);
+    return estimate.unreadable.empty() ? 0 : left_something_out;
+  }
   EvaluationSummary summary;
   {
     ProgressDisplay display(options.printing.quiet);

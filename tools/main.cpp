@@ -22,10 +22,13 @@ struct Command {
   int (*run)(const Arguments&, const StopSignals&);
 };
 
-constexpr std::array<Command, 11> commands{{
+constexpr std::array<Command, 14> commands{{
     {"traverse", "walk from every source towards every target", run_traverse},
     {"grid", "walk between every two of some images; one picture of all", run_grid},
     {"evaluate", "walks of many sources in rounds, into a run database", run_evaluate},
+    {"merge", "join the run databases of an evaluation's shards", run_merge},
+    {"table", "the paper's tables from run databases", run_table},
+    {"export", "the pairs of a run database as CSV", run_export},
     {"classify", "logits and probabilities of images", run_classify},
     {"gradient", "gradient of the cross entropy with respect to an image", run_gradient},
     {"verify", "recompute what a result claims", run_verify},

@@ -83,7 +83,7 @@ class Evaluation {
         plan_rounds(pictures, options_.parameters.rounds, options_.parameters.walk.seed);
     const auto start = std::chrono::steady_clock::now();
     StoreWriter writer(store, static_cast<std::size_t>(2 * model.batch()));
-    const RunContext context{options_.parameters, options_.shard, &run_.measurements(), &writer, options_.cancelled};
+    const RunContext context{options_.parameters, options_.shard, &run_.distances(), &writer, options_.cancelled};
     NetworkEvaluation evaluation(model, network.row.number, network.inputs, pictures, plan, context, std::move(done));
     say(fmt::format("{}: {} of {} pairs to walk, {} steps each, on {} in {}, {} at a time",
                     network.row.information.name, evaluation.pairs_to_do(), evaluation.pairs(),

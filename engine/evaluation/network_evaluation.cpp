@@ -139,7 +139,7 @@ void NetworkEvaluation::measure(std::vector<Walked>& walked) {
     rounded_pointers.push_back(&rounded[i]);
   }
   const Stopwatch watch(seconds_of_device_);
-  const std::vector<Distances> distances = context_.measurements->distances(pairs);
+  const std::vector<Distances> distances = context_.distances->measure(pairs);
   const std::vector<float> probabilities = model_.probabilities_fp32(rounded_pointers, classes);
   for (std::size_t i = 0; i < walked.size(); ++i) {
     walked[i].distances = distances[i];
@@ -213,7 +213,7 @@ void NetworkEvaluation::finish_sources() {
     const Stopwatch watch(seconds_of_device_);
     const EvaluationParameters& parameters = context_.parameters;
     const std::vector<TriangleHull> measured =
-        context_.measurements->hulls(model_, triangles, parameters.walk.mode, parameters.hull_divisions);
+        triangle_hulls(model_, triangles, parameters.walk.mode, parameters.hull_divisions);
     for (std::size_t i = 0; i < hulls.size(); ++i) {
       for (const TrianglePoint& point : measured[i].points) hulls[i].probabilities.push_back(point.probability);
     }

@@ -9,8 +9,9 @@
 #include <span>
 #include <vector>
 
+#include "blindspot/distances.h"
 #include "blindspot/evaluation.h"
-#include "engine/evaluation/measurements.h"
+#include "blindspot/hull.h"
 #include "engine/evaluation/round_plan.h"
 #include "engine/evaluation/run_store.h"
 #include "engine/evaluation/store_writer.h"
@@ -21,7 +22,7 @@ namespace blindspot::evaluation {
 struct RunContext {
   EvaluationParameters parameters;
   Shard shard;
-  Measurements* measurements = nullptr;
+  DistanceMeasure* distances = nullptr;
   StoreWriter* writer = nullptr;
   Cancelled cancelled;
 };

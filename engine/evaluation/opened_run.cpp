@@ -119,7 +119,7 @@ OpenedRun::OpenedRun(const EvaluationOptions& options) : options_(options) {
 }
 
 Settings OpenedRun::settings() const {
-  Settings settings = settings_of(options_.parameters, measurements_->lpips_sha256());
+  Settings settings = settings_of(options_.parameters, distances_->lpips_sha256());
   settings["shard"] = to_text(options_.shard);
   return settings;
 }
@@ -130,8 +130,8 @@ void OpenedRun::open(RunStore* store) {
   std::vector<EvaluatedModel> recorded;
   if (begun) recorded = read_models(store->connection());
   const ModelOptions first = options_for(options_.network, recorded.empty() ? nullptr : &recorded.front(), {});
-  measurements_.emplace(
-      DistanceOptions{first.device, first.threads, options_.lpips, options_.parameters.walk.mode, options_.cancelled});
+  distances_.emplace(DistanceMeasure::open(
+      DistanceOptions{first.device, first.threads, options_.lpips, options_.parameters.walk.mode, options_.cancelled}));
   if (begun) refuse_differences(read_settings(store->connection()), settings(), database);
   found_ = find_images(options_.images, options_.labels);
   for (const std::string& name : options_.models) open_network(name, recorded, database);

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "blindspot/distances.h"
 #include "blindspot/evaluation.h"
 #include "engine/evaluation/image_list.h"
-#include "engine/evaluation/measurements.h"
 #include "engine/evaluation/run_store.h"
 
 namespace blindspot::evaluation {
@@ -35,7 +35,7 @@ class OpenedRun {
   void prepare(OpenedNetwork& network) const;
 
   std::vector<OpenedNetwork>& networks() { return networks_; }
-  Measurements& measurements() { return *measurements_; }
+  DistanceMeasure& distances() { return *distances_; }
   Settings settings() const;
   const std::vector<EvaluatedImage>& images() const { return images_; }
   const std::vector<std::pair<std::string, std::string>>& unreadable() const { return listed_.unreadable; }
@@ -50,7 +50,7 @@ class OpenedRun {
 
   const EvaluationOptions& options_;
   std::vector<OpenedNetwork> networks_;
-  std::optional<Measurements> measurements_;
+  std::optional<DistanceMeasure> distances_;
   FoundImages found_;
   ListedImages listed_;
   std::vector<EvaluatedImage> images_;

@@ -98,6 +98,12 @@ Statement& Statement::bind_null() {
   return *this;
 }
 
+Statement& Statement::bind_column(const Statement& row, int column) {
+  const int code = sqlite3_bind_value(statement_, ++bound_, sqlite3_column_value(row.statement_, column));
+  if (code != SQLITE_OK) connection_.fail(code);
+  return *this;
+}
+
 bool Statement::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;

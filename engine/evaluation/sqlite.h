@@ -34,6 +34,8 @@ class Statement {
   Statement& bind(const std::string& value);
   Statement& bind(std::span<const std::byte> value);  ///< empty: a blob of no bytes
   Statement& bind_null();
+  /// The value of another statement's row, as it is.
+  Statement& bind_column(const Statement& row, int column);
   template <typename Value>
   Statement& bind(const std::optional<Value>& value) {
     return value ? bind(*value) : bind_null();

@@ -28,7 +28,7 @@ class Draw {
 
  private:
   std::uint64_t next() {
-    const levelset::Counter words = levelset::stream_block(identity_, block_++);
+    const auto words = levelset::stream_block(identity_, block_++);
     return (static_cast<std::uint64_t>(words[0]) << 32U) | words[1];
   }
 

@@ -1,0 +1,147 @@
+// estimate_evaluation(): what a run will take, from a few steps of each network. Sees the public headers and this
+// folder.
+#include <algorithm>
+#include <chrono>
+
+#include "blindspot/evaluation.h"
+#include "engine/evaluation/opened_run.h"
+
+namespace blindspot {
+
+namespace evaluation {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Seconds of one batch of walks of so many steps, from the images that come first.
+double seconds_of_walks(Model& model, const std::vector<Image>& images, const WalkParameters& parameters,
+                        std::int64_t steps) {
+  WalkParameters few = parameters;
+  few.iterations = steps;
+  std::vector<WalkPair> pairs;
+  for (std::int64_t i = 0; i < model.batch(); ++i) {
+    const std::size_t at = static_cast<std::size_t>(i) % images.size();
+    WalkPair pair;
+    pair.source = &images[at];
+    pair.target = &images[(at + 1) % images.size()];
+    pairs.push_back(pair);
+  }
+  WalkOptions options;
+  options.keep_record_images = false;
+  options.accept_every_step = true;  // the dearest case
+  options.finished = [](std::size_t, WalkResult&&) {};
+  const Clock::time_point start = Clock::now();
+  if (!model.walk(pairs, few, options)) throw Stopped();
+  return seconds_since(start);
+}
+
+/// Forward passes of a batch, an image.
+double seconds_of_logits(Model& model, const std::vector<Image>& images) {
+  std::vector<const Image*> pointers;
+  for (std::int64_t i = 0; i < model.slice(); ++i) {
+    pointers.push_back(&images[static_cast<std::size_t>(i) % images.size()]);
+  }
+  const Clock::time_point start = Clock::now();
+  model.logits(pointers);
+  return seconds_since(start) / static_cast<double>(pointers.size());
+}
+
+class Estimation {
+ public:
+  explicit Estimation(const EvaluationOptions& options) : options_(options), run_(options) {}
+
+  EvaluationEstimate make() {
+    run_.open(nullptr);
+    estimate_.sources = static_cast<std::int64_t>(run_.images().size());
+    estimate_.unreadable = run_.unreadable();
+    for (OpenedNetwork& network : run_.networks()) {
+      run_.prepare(network);
+      network.inputs = run_.classify(network);
+      add(network);
+      network.model.reset();
+    }
+    return estimate_;
+  }
+
+ private:
+  void add(OpenedNetwork& network) {
+    const EvaluationParameters& parameters = options_.parameters;
+    Model& model = *network.model;
+    EvaluationEstimate::Network part;
+    part.name = network.row.information.name;
+    part.batch = model.batch();
+    part.device_bytes = model.arena_bytes();
+    std::int64_t sources = 0;
+    for (const EvaluatedInput& input : network.inputs) {
+      if (input.image % options_.shard.count != options_.shard.number - 1) continue;
+      ++(input.dropped_reason.empty() ? sources : part.dropped);
+    }
+    part.pairs = sources * parameters.rounds;
+    part.seconds = seconds_of(network, part.pairs, sources);
+    estimate_.pairs += part.pairs;
+    estimate_.seconds += part.seconds;
+    add_room(network, part.pairs, sources);
+    estimate_.networks.push_back(std::move(part));
+  }
+
+  double seconds_of(OpenedNetwork& network, std::int64_t pairs, std::int64_t sources) {
+    const EvaluationParameters& parameters = options_.parameters;
+    Model& model = *network.model;
+    const std::vector<const Picture*> pictures = run_.pictures(network);
+    std::vector<Image> images;
+    const std::size_t few = std::min<std::size_t>(pictures.size(), 8);
+    for (std::size_t i = 0; i < few; ++i) images.push_back(to_image(*pictures[i]));
+    constexpr std::int64_t steps = 4;
+    seconds_of_walks(model, images, parameters.walk, 1);  // warms up
+    const double short_walks = seconds_of_walks(model, images, parameters.walk, 1);
+    const double walks = seconds_of_walks(model, images, parameters.walk, 1 + steps);
+    const double step = std::max(0.0, walks - short_walks) / static_cast<double>(steps);
+    const auto batches = static_cast<double>((pairs + model.batch() - 1) / model.batch());
+    const double of_walks = batches * (short_walks + step * static_cast<double>(parameters.walk.iterations));
+    const auto triangles = static_cast<double>(sources * parameters.rounds * (parameters.rounds - 1) / 2);
+    const auto points = static_cast<double>(triangle_grid(parameters.hull_divisions, parameters.walk.mode).size());
+    return of_walks + seconds_of_logits(model, images) * triangles * points;
+  }
+
+  /// Memory of the host and room on the disk. A final image's PNG is taken to be as large as the pictures' are, half
+  /// again, for walks add noise.
+  void add_room(const OpenedNetwork& network, std::int64_t pairs, std::int64_t sources) {
+    const EvaluationParameters& parameters = options_.parameters;
+    const std::vector<const Picture*> pictures = run_.pictures(network);
+    const auto values = static_cast<std::uint64_t>(pictures.front()->rgb.size());
+    const std::size_t few = std::min<std::size_t>(pictures.size(), 16);
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < few; ++i) bytes += encode_png(*pictures[i]).size();
+    const std::uint64_t png = bytes / few;
+    const std::int64_t records = parameters.walk.iterations / parameters.walk.record_every + 2;
+    const std::uint64_t pictures_kept =
+        pictures.size() + static_cast<std::uint64_t>(std::min(pairs, parameters.detailed_pairs) * records);
+    const std::uint64_t of_pairs = static_cast<std::uint64_t>(pairs) * (png * 3 / 2 + 400 + 40 * records);
+    const auto points = triangle_grid(parameters.hull_divisions, parameters.walk.mode).size();
+    const std::uint64_t of_hulls =
+        static_cast<std::uint64_t>(sources * parameters.rounds * (parameters.rounds - 1) / 2) * (4 * points + 40);
+    const auto batch = static_cast<std::uint64_t>(network.model->batch() + parameters.rounds);
+    const std::uint64_t finals = 4 * values * 2 * batch;
+    estimate_.disk_bytes += pictures_kept * png + of_pairs + of_hulls + finals;
+    // Pictures stay; of a batch the sources, targets, finals, 8-bit finals, and what waits for the writer.
+    const std::uint64_t memory = values * pictures.size() + 4 * values * batch * 8;
+    estimate_.memory_bytes = std::max(estimate_.memory_bytes, memory);
+  }
+
+  const EvaluationOptions& options_;
+  OpenedRun run_;
+  EvaluationEstimate estimate_;
+};
+
+}  // namespace
+}  // namespace evaluation
+
+EvaluationEstimate estimate_evaluation(const EvaluationOptions& options) {
+  return evaluation::Estimation(options).make();
+}
+
+}  // namespace blindspot

@@ -1,0 +1,173 @@
+// merge_evaluations(): the shards of one run joined into one database, table by table. Sees run_rows.h, run_store.h.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "blindspot/error.h"
+#include "blindspot/evaluation.h"
+#include "engine/evaluation/run_rows.h"
+#include "engine/evaluation/run_store.h"
+
+namespace blindspot {
+
+namespace evaluation {
+namespace {
+
+/// A shard's database, opened.
+struct OpenedShard {
+  explicit OpenedShard(const std::filesystem::path& path) : connection(path, Access::read) {
+    if (!holds_run(connection)) {
+      throw Error(ErrorKind::input, fmt::format("{}: holds no run yet", connection.name()));
+    }
+    settings = read_settings(connection);
+    const auto found = settings.find("shard");
+    shard = found == settings.end() ? Shard{} : shard_from(found->second);
+    settings.erase("shard");
+  }
+
+  Connection connection;
+  Settings settings;
+  Shard shard;
+};
+
+using Shards = std::vector<std::unique_ptr<OpenedShard>>;
+
+Shards open_all(const std::vector<std::filesystem::path>& paths) {
+  Shards shards;
+  for (const std::filesystem::path& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error)) {
+      throw Error(ErrorKind::input, fmt::format("{}: is no file; name the run databases of the shards", path.string()));
+    }
+    shards.push_back(std::make_unique<OpenedShard>(path));
+  }
+  std::sort(shards.begin(), shards.end(),
+            [](const auto& a, const auto& b) { return a->shard.number < b->shard.number; });
+  return shards;
+}
+
+/// Every part once, and nothing else.
+void check_parts(const Shards& shards) {
+  if (shards.empty()) throw Error(ErrorKind::usage, "RUN.db: name the databases of all shards");
+  const OpenedShard& first = *shards.front();
+  for (const auto& shard : shards) {
+    const std::string name = shard->connection.name();
+    if (shard->shard.count != first.shard.count) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("{}: is part {}, but {} is part {}; they belong to different runs", name,
+                              to_text(shard->shard), first.connection.name(), to_text(first.shard)));
+    }
+    refuse_differences(first.settings, shard->settings, first.connection.name());
+  }
+  for (std::int64_t number = 1; number <= first.shard.count; ++number) {
+    const auto count = std::count_if(shards.begin(), shards.end(),
+                                     [number](const auto& shard) { return shard->shard.number == number; });
+    if (count == 1) continue;
+    throw Error(ErrorKind::usage, fmt::format("part {}/{} is {}; name each part once", number, first.shard.count,
+                                              count == 0 ? "missing" : "there more than once"));
+  }
+}
+
+/// One table's rows as text, but for the PNG files, which follow from the rest.
+std::vector<std::string> rows_of(Connection& connection, const std::string& columns, const std::string& table) {
+  std::vector<std::string> all;
+  Statement rows(connection, fmt::format("SELECT {} FROM {} ORDER BY {}", columns, table, key_of(table)));
+  while (rows.step()) {
+    std::string row;
+    for (int column = 0; column < rows.columns(); ++column) row += rows.canonical(column) + " ";
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+/// Images and networks must be the same in all shards.
+void check_common(const Shards& shards) {
+  OpenedShard& first = *shards.front();
+  constexpr std::array<std::pair<const char*, const char*>, 4> common{{
+      {"images", "*"},
+      {"unreadable", "*"},
+      {"models", "*"},
+      {"inputs", "model, image, predicted, probability, dropped"},
+  }};
+  for (const auto& [table, columns] : common) {
+    const std::vector<std::string> wanted = rows_of(first.connection, columns, table);
+    for (const auto& shard : shards) {
+      const std::vector<std::string> there = rows_of(shard->connection, columns, table);
+      if (there == wanted) continue;
+      const auto [a, b] = std::mismatch(wanted.begin(), wanted.end(), there.begin(), there.end());
+      throw Error(ErrorKind::usage,
+                  fmt::format("{}: its {} differ from those of {}: {} there, {} here; shards are made with the same "
+                              "networks, images and devices",
+                              shard->connection.name(), table, first.connection.name(),
+                              a == wanted.end() ? "nothing" : *a, b == there.end() ? "nothing" : *b));
+    }
+  }
+}
+
+/// All rows of a table from one database into another.
+void copy_rows(Connection& from, Connection& to, const std::string& table, const Cancelled& cancelled) {
+  Statement rows(from, fmt::format("SELECT * FROM {} ORDER BY {}", table, key_of(table)));
+  std::string marks = "?";
+  for (int column = 1; column < rows.columns(); ++column) marks += ", ?";
+  Statement insert(to, fmt::format("INSERT INTO {} VALUES ({})", table, marks));
+  while (rows.step()) {
+    stop_if(cancelled);
+    for (int column = 0; column < rows.columns(); ++column) insert.bind_column(rows, column);
+    insert.run();
+  }
+}
+
+void write_merged(const Shards& shards, RunStore& merged, const Cancelled& cancelled) {
+  Connection& first = shards.front()->connection;
+  Settings settings = shards.front()->settings;
+  settings["shard"] = to_text(Shard{});
+  merged.begin(settings, read_images(first), read_unreadable(first));
+  Connection& to = merged.connection();
+  Transaction transaction(to);
+  for (const char* table : {"models", "inputs"}) copy_rows(first, to, table, cancelled);
+  for (const char* table : {"pairs", "records", "finals", "hulls"}) {
+    for (const auto& shard : shards) copy_rows(shard->connection, to, table, cancelled);
+  }
+  transaction.commit();
+}
+
+/// Removes the file and what SQLite has put beside it.
+void remove_database(const std::filesystem::path& path) {
+  std::error_code ignored;
+  for (const char* ending : {"", "-wal", "-shm", "-journal"}) {
+    std::filesystem::remove(path.string() + ending, ignored);
+  }
+}
+
+}  // namespace
+}  // namespace evaluation
+
+void merge_evaluations(const std::vector<std::filesystem::path>& shards, const std::filesystem::path& merged,
+                       const Cancelled& cancelled) {
+  using namespace evaluation;
+  std::error_code error;
+  if (std::filesystem::exists(merged, error)) {
+    throw Error(ErrorKind::usage, fmt::format("{}: exists already; name a new file", merged.string()));
+  }
+  const Shards opened = open_all(shards);
+  check_parts(opened);
+  check_common(opened);
+  // Whole or not there: it gets its name when all is in it.
+  const std::filesystem::path partial = merged.string() + ".partial";
+  remove_database(partial);
+  try {
+    {
+      RunStore store(partial);
+      write_merged(opened, store, cancelled);
+      // A log that stayed behind would not come along.
+      store.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    std::filesystem::rename(partial, merged);
+  } catch (...) {
+    remove_database(partial);
+    throw;
+  }
+}
+
+}  // namespace blindspot

@@ -1,0 +1,428 @@
+"""evaluate, merge, table and export as a user runs them: a small evaluation of the built-in network on drawn pictures,
+killed, stopped, sharded, on a full disk, beside another process; and what they refuse."""
+import csv
+import ctypes
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import unittest
+
+from program import PROGRAM, SHARED, ProgramTest, has_shared, run, validate
+
+# 8 sources, 2 rounds: 16 walks of 4 steps, two batches on the CPU, then 8 triangles.
+SMALL = ("--device", "cpu", "--limit", 8, "--rounds", 2, "--iterations", 4, "--record-every", 2, "--detailed-pairs", 3)
+PAIRS = 16
+
+
+def mounted_tmpfs(folder, size):
+    """A file system of so many bytes, or None where that is not permitted."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 0, f"size={size}".encode()) != 0:
+        return None
+    return lambda: libc.umount2(bytes(folder), 2)
+
+
+class EvaluateTest(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = cls.class_folder / "whole.db"
+        cls.seconds = -time.monotonic()
+        done = run(*cls.command(cls.whole))
+        cls.seconds += time.monotonic()
+        assert done.returncode == 0, done.stderr.decode()
+        cls.content = cls.content_of(cls.whole)
+
+    @classmethod
+    def command(cls, database, *more):
+        return ["evaluate", "demo-resnet", "--images", cls.pictures, "-o", database, *SMALL, *more]
+
+    @classmethod
+    def content_of(cls, database):
+        """Every value, whatever the order of the rows; and what the program says of it."""
+        connection = sqlite3.connect(database)
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = {table: sorted(map(repr, connection.execute(f"SELECT * FROM {table}"))) for table in tables}
+        connection.close()
+        return rows
+
+    def exported(self, database):
+        path = self.folder / "export.csv"
+        self.succeed("export", database, "-o", path, "--overwrite")
+        return path.read_text()
+
+    def start(self, *arguments):
+        process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        return process
+
+    def go_on(self, database, *more):
+        """Runs to the end and compares with the undisturbed run."""
+        self.succeed(*self.command(database, *more))
+        self.assertEqual(self.content_of(database), self.content)
+
+    def killed_at(self, moments):
+        """One evaluation, killed at each of these moments of the time that it has left."""
+        for number, moment in enumerate(moments):
+            database = self.folder / f"killed-{number}.db"
+            process = self.start(*self.command(database))
+            time.sleep(moment)
+            process.kill()
+            process.communicate()
+            self.go_on(database)
+
+
+class Running(EvaluateTest):
+    def test_what_is_there(self):
+        document = self.document("evaluate", *self.command(self.folder / "run.db"))
+        self.assertEqual((document["pairs"], document["pairs_done"], document["pairs_before"]), (PAIRS, PAIRS, 0))
+        self.assertGreater(document["device_busy"], 0)
+        again = self.document("evaluate", *self.command(self.folder / "run.db"))
+        self.assertEqual(again["pairs_before"], PAIRS)
+        self.assertEqual({table: len(rows) for table, rows in self.content.items() if table != "settings"},
+                         {"images": 8, "unreadable": 0, "models": 1, "inputs": 8, "pairs": PAIRS,
+                          "records": PAIRS * 3, "finals": 0, "hulls": 8})
+
+    def test_another_batch_or_thread_number_changes_no_value(self):
+        database = self.folder / "run.db"
+        self.succeed(*self.command(database, "--batch", 3, "--threads", 1))
+        rows = self.content_of(database)
+        for table in ("images", "inputs", "pairs", "records", "hulls"):
+            self.assertEqual(rows[table], self.content[table])
+
+    def test_killed_now_and_then(self):
+        self.killed_at(self.seconds * k / 5 for k in range(1, 5))
+
+    def test_killed_again_and_again(self):
+        database = self.folder / "run.db"
+        for k in range(1, 6):
+            process = self.start(*self.command(database))
+            time.sleep(self.seconds * k / 6)
+            process.kill()
+            process.communicate()
+        self.go_on(database)
+
+    def test_stopped_by_signals(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signal=number):
+                database = self.folder / f"{number}.db"
+                # Long walks, so that it cannot end by itself.
+                command = self.command(database)
+                process = self.start(*command[:-8], "--iterations", 400, *command[-6:])
+                while b"pairs to walk" not in (line := process.stderr.readline()):
+                    self.assertTrue(line, "it ended by itself")
+                time.sleep(0.5)
+                process.send_signal(number)
+                stdout, stderr = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 128 + number, stderr.decode())
+                self.assertIn(b"goes on", stderr)
+                self.assertIn(b"16 pairs", stdout)
+
+    def test_stopped_and_gone_on_with(self):
+        database = self.folder / "run.db"
+        process = self.start(*self.command(database))
+        while b"pairs to walk" not in process.stderr.readline():
+            self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        self.go_on(database)
+
+    def test_shards(self):
+        parts = []
+        for number in (1, 2, 3):
+            parts.append(self.folder / f"part{number}.db")
+            self.succeed(*self.command(parts[-1], "--shard", f"{number}/3"))
+        merged = self.folder / "merged.db"
+        document = self.document("merge", "merge", *reversed(parts), "-o", merged)
+        self.assertEqual((document["parts"], document["pairs"]), (3, PAIRS))
+        self.assertEqual(self.content_of(merged), self.content)
+        self.go_on(merged)
+        whole = self.document("export", "export", self.whole, "-o", self.folder / "whole.csv")
+        self.assertEqual(document["content_sha256"], whole["content_sha256"])
+        self.assert_refused(run("merge", *parts, "-o", merged), [2], "merged.db", "exists")
+        self.assert_refused(run("merge", *parts[:2], "-o", self.folder / "two.db"), [2], "3/3", "missing")
+        self.assert_refused(run("merge", self.whole, self.whole, "-o", self.folder / "two.db"), [2], "more than once")
+
+    def test_two_processes_on_one_database(self):
+        database = self.folder / "run.db"
+        first = self.start(*self.command(database)[:-8], "--iterations", 400, *SMALL[-4:])
+        while b"pairs to walk" not in first.stderr.readline():
+            self.assertIsNone(first.poll())
+        self.assert_refused(run(*self.command(database)), [3], "run.db", "another process")
+        # Reading is free.
+        self.succeed("table", database)
+        first.kill()
+
+    def test_a_lock_of_another_program(self):
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        connection = sqlite3.connect(database, isolation_level=None)
+        connection.execute("DELETE FROM hulls WHERE source = 0")
+        connection.execute("DELETE FROM pairs WHERE source = 0")
+        connection.execute("DELETE FROM records WHERE source = 0")
+        connection.execute("BEGIN IMMEDIATE")
+        self.assert_refused(run(*self.command(database), "--quiet"), [3], "run.db", "locked by another program")
+        connection.execute("ROLLBACK")
+        connection.close()
+        self.go_on(database)
+
+    def test_a_full_disk(self):
+        folder = self.folder / "small"
+        folder.mkdir()
+        for size in (16 << 10, 128 << 10, 300 << 10):
+            unmount = mounted_tmpfs(folder, size)
+            if unmount is None:
+                print("skipped: mounting a tmpfs is not permitted", file=sys.stderr)
+                return
+            try:
+                result = run(*self.command(folder / "run.db"), "--quiet")
+                self.assert_refused(result, [3], "run.db", "disk")
+                elsewhere = self.folder / f"elsewhere-{size}.db"
+                for path in folder.glob("run.db*"):
+                    shutil.copy(path, str(elsewhere) + path.name[len("run.db"):])
+            finally:
+                unmount()
+            # What was finished is kept, and with more room it goes on.
+            self.go_on(elsewhere)
+
+    def test_a_read_only_disk(self):
+        folder = self.folder / "read-only"
+        folder.mkdir()
+        unmount = mounted_tmpfs(folder, 8 << 20)
+        if unmount is None:
+            print("skipped: mounting a tmpfs is not permitted", file=sys.stderr)
+            return
+        try:
+            shutil.copy(self.whole, folder / "run.db")
+            libc = ctypes.CDLL(None, use_errno=True)
+            self.assertEqual(libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 32 | 1, None), 0)
+            self.assert_refused(run(*self.command(folder / "run.db")), [3], "run.db", "read-only")
+            self.assert_refused(run(*self.command(folder / "new.db")), [3], "new.db", "read-only")
+            self.assertEqual(self.exported(folder / "run.db"), self.exported(self.whole))
+        finally:
+            unmount()
+
+    def test_dry_run(self):
+        database = self.folder / "run.db"
+        document = self.document("evaluate-estimate", *self.command(database, "--dry-run"))
+        self.assertEqual((document["sources"], document["pairs"]), (8, PAIRS))
+        self.assertFalse(database.exists())
+        self.assertGreater(document["seconds"], self.seconds / 50)
+        self.assertLess(document["seconds"], self.seconds * 50)
+        size = self.whole.stat().st_size
+        self.assertGreater(document["disk_bytes"], size / 4)
+        self.assertLess(document["disk_bytes"], size * 4)
+
+
+class Images(EvaluateTest):
+    def small(self, images, *more, models=("demo-resnet",)):
+        return ["evaluate", *models, "--images", images, "-o", self.folder / "run.db", "--device", "cpu", "--rounds", 2,
+                "--iterations", 1, *more]
+
+    def test_unreadable_images_are_listed_and_the_rest_goes_on(self):
+        images = self.folder / "images"
+        images.mkdir()
+        for number in range(4):
+            shutil.copy(self.picture(number), images / f"{number}.png")
+        (images / "2.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+        (images / "note.txt").write_text("no picture")
+        result = self.succeed(*self.small(images, "--json", "--quiet"), exit_code=5)
+        document = json.loads(result.stdout)
+        validate(document, "evaluate")
+        self.assertEqual([entry["image"] for entry in document["unreadable"]], ["2.png", "note.txt"])
+        self.assertEqual(document["pairs_done"], 6)
+        again = self.succeed(*self.small(images), exit_code=5)
+        self.assertIn(b"unreadable 2.png", again.stdout)
+
+    def test_dropped_sources_are_listed_with_the_reason(self):
+        images = self.folder / "images"
+        for number in range(3):
+            (images / str(number)).mkdir(parents=True)
+            shutil.copy(self.picture(number), images / str(number) / "right.png")
+        shutil.copy(self.picture(2), images / "0" / "wrong.png")
+        document = self.document("evaluate", *self.small(images))
+        self.assertEqual([entry["source"] for entry in document["dropped"]], ["demo-resnet: 0/wrong.png"])
+        self.assertIn("not", document["dropped"][0]["reason"])
+        self.assertEqual(document["pairs"], 6)
+
+    def test_labels(self):
+        images = self.folder / "images"
+        images.mkdir()
+        for number in range(3):
+            shutil.copy(self.picture(number), images / f"{number}.png")
+        labels = self.folder / "labels.txt"
+        labels.write_text("0.png 0\n1.png 1\n2.png 2\n")
+        self.succeed(*self.small(images, "--labels", labels))
+        (self.folder / "run.db").unlink()
+        labels.write_text("0.png 0\n1.png 1\n")
+        self.assert_refused(run(*self.small(images, "--labels", labels)), [3], "labels.txt", "2.png")
+        labels.write_text("0.png 0\n1.png 1\n2.png 10\n")
+        self.assert_refused(run(*self.small(images, "--labels", labels)), [3], "classes up to 10", "0 to 9")
+        self.assertFalse((self.folder / "run.db").exists())
+        listed = self.folder / "list.txt"
+        listed.write_text("images/0.png 0\nimages/2.png 2\n")
+        self.succeed(*self.small(listed))
+
+    def test_too_few_images(self):
+        images = self.folder / "images"
+        images.mkdir()
+        self.assert_refused(run(*self.small(images)), [3], "images", "no images")
+        shutil.copy(self.picture(0), images / "0.png")
+        self.assert_refused(run(*self.small(images)), [3], "one image only")
+        (images / "1.png").write_text("no picture")
+        self.assert_refused(run(*self.small(images)), [3], "one image only", "1.png")
+        self.assert_refused(run(*self.small(self.folder / "nowhere")), [3], "nowhere", "does not exist")
+        self.assertFalse((self.folder / "run.db").exists())
+
+    def test_more_classes_than_the_network_has(self):
+        images = self.folder / "images"
+        for number in range(11):
+            (images / f"{number:02}").mkdir(parents=True)
+            shutil.copy(self.picture(number % 10), images / f"{number:02}" / "0.png")
+        self.assert_refused(run(*self.small(images)), [3], "classes up to 10", "demo-resnet")
+
+
+class Refusals(EvaluateTest):
+    def test_other_parameters_name_both_values(self):
+        for option, value, before in (("--delta", 0.1, "0.2"), ("--seed", 3, "0"), ("--step-size", 0.5, "0.01")):
+            result = run(*self.command(self.whole, option, value))
+            self.assert_refused(result, [2], "whole.db", option, value if isinstance(value, str) else str(value), before)
+        self.assertEqual(self.content_of(self.whole), self.content)
+
+    def test_other_weights_name_both_hashes(self):
+        weights = self.folder / "w.safetensors"
+        database = self.folder / "run.db"
+        command = ["evaluate", weights, "--images", self.pictures, "-o", database, "--device", "cpu", "--limit", 2,
+                   "--rounds", 1, "--iterations", 0]
+        for seed in (1, 2):
+            self.succeed("weights", "random", "cifar_resnet20", "--seed", seed, "-o", weights, "--overwrite")
+            if seed == 1:
+                run(*command)
+        first = sqlite3.connect(database).execute("SELECT weights_sha256 FROM models").fetchone()[0]
+        self.assert_refused(run(*command), [3], "weights", first)
+
+    def test_other_files(self):
+        other = self.folder / "other.db"
+        connection = sqlite3.connect(other)
+        connection.execute("CREATE TABLE t(x)")
+        connection.commit()
+        connection.close()
+        newer = self.folder / "newer.db"
+        shutil.copy(self.whole, newer)
+        connection = sqlite3.connect(newer)
+        connection.execute("PRAGMA user_version = 99")
+        connection.commit()
+        connection.close()
+        text = self.folder / "text.db"
+        text.write_text("no database " * 1000)
+        before = {path: path.read_bytes() for path in (other, newer, text)}
+        for path, words in ((other, "another program"), (newer, "newer"), (text, "no run database")):
+            for command in (self.command(path), ["table", path], ["export", path, "-o", self.folder / "x.csv"],
+                            ["merge", path, "-o", self.folder / "m.db"]):
+                with self.subTest(path=path, command=command[0]):
+                    self.assert_refused(run(*command), [3], path.name, words)
+        for path, content in before.items():
+            self.assertEqual(path.read_bytes(), content)
+        self.assert_refused(run("table", self.folder / "nowhere.db"), [3], "nowhere.db")
+
+    def test_usage(self):
+        for arguments, words in ((("--shard", "3/2"), "--shard 3/2"), (("--rounds", "0"), "--rounds"),
+                                 (("--limit", "1"), "--limit 1"), (("--labels", "x"), "--labels")):
+            database = self.folder / "run.db"
+            result = run("evaluate", "demo-resnet", "--images", self.pictures, "-o", database, *arguments)
+            self.assert_refused(result, [2], words)
+            self.assertFalse(database.exists())
+        self.assert_refused(run("evaluate", "demo-resnet", "demo-resnet", "--images", self.pictures, "-o",
+                                self.folder / "run.db"), [2], "twice")
+        self.assert_refused(run("table", self.whole, "--format", "html"), [2], "--format html")
+
+
+class Tables(EvaluateTest):
+    def test_formats_agree(self):
+        document = json.loads(self.succeed("table", self.whole, "--format", "json").stdout)
+        validate(document, "table")
+        (row,) = document["rows"]
+        self.assertEqual((row["model"], row["sources"], row["pairs"]), ("demo-resnet", 8, PAIRS))
+        self.assertIsNone(row["distances"]["lpips"])
+        rmse = row["distances"]["rmse"]
+        cell = f"{rmse['mean']:.3f} ± {rmse['sd']:.3f}"
+        path = row["confidences"]["edge_mean"]
+        text = self.succeed("table", self.whole).stdout.decode()
+        self.assertIn(f"demo-resnet & {cell} & ", text)
+        self.assertIn(f" & {path['mean']:.2f} ± {path['sd']:.2f}\n", text)
+        self.assertIn(f"| {cell} |", self.succeed("table", self.whole, "--format", "markdown").stdout.decode())
+        latex = self.succeed("table", self.whole, "--format", "latex").stdout.decode()
+        self.assertIn(cell.replace("±", "$\\pm$"), latex)
+        (line,) = csv.DictReader(self.succeed("table", self.whole, "--format", "csv").stdout.decode().splitlines())
+        self.assertEqual(float(line["rmse_mean"]), rmse["mean"])
+        self.assertEqual(float(line["edge_mean_sd"]), path["sd"])
+        two = json.loads(self.succeed("table", self.whole, self.whole, "--json").stdout)
+        self.assertEqual(two["rows"], [row, row])
+
+    def test_export_is_what_the_tables_are_made_of(self):
+        rows = list(csv.DictReader(self.exported(self.whole).splitlines()))
+        self.assertEqual(len(rows), PAIRS)
+        document = json.loads(self.succeed("table", self.whole, "--json").stdout)
+        mean = sum(float(row["rmse"]) for row in rows) / len(rows)
+        self.assertAlmostEqual(mean, document["rows"][0]["distances"]["rmse"]["mean"], 12)
+        for row in rows:
+            self.assertNotEqual(row["source"], row["target"])
+            lost = float(row["source_probability"]) - float(row["probability"])
+            self.assertEqual(row["outside"], str(int(not lost < 0.2)))
+        triangles = self.folder / "triangles.csv"
+        self.succeed("export", self.whole, "--triangles", "-o", triangles)
+        rows = list(csv.DictReader(triangles.read_text().splitlines()))
+        self.assertEqual(len(rows), 8)
+        self.assertAlmostEqual(sum(float(row["mean"]) for row in rows) / 8,
+                               document["rows"][0]["confidences"]["mean"]["mean"], 12)
+        self.assert_refused(run("export", self.whole, "-o", triangles), [2], "triangles.csv")
+
+    def test_the_fixture(self):
+        """The made-up evaluation, put into a run database."""
+        if not has_shared():
+            return
+        fixture = json.loads((SHARED / "fixtures" / "tables" / "evaluation.json").read_text())
+        database = self.folder / "made-up.db"
+        shutil.copy(self.whole, database)
+        connection = sqlite3.connect(database)
+        for table in ("pairs", "records", "hulls", "inputs", "images"):
+            connection.execute(f"DELETE FROM {table}")
+        connection.execute("UPDATE models SET name = 'made-up'")
+        connection.execute("UPDATE settings SET value = 5 WHERE name = 'rounds'")
+        for source in range(5):
+            connection.execute("INSERT INTO images VALUES (?, ?, 0, '')", (source, f"{source}.png"))
+            connection.execute("INSERT INTO inputs VALUES (0, ?, 0, 1, NULL, x'')", (source,))
+            for round_number in range(5):
+                rmse, linf, ssim, lpips = fixture["distances"][round_number][source]
+                connection.execute(
+                    "INSERT INTO pairs VALUES (0, ?, ?, ?, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, ?, ?, ?, ?, x'')",
+                    (source, round_number, (source + 1) % 5, rmse, linf, ssim, lpips))
+            for (i, j), values in zip(fixture["hull_pairs"], fixture["hulls"][source]["pairs"]):
+                import array
+                connection.execute("INSERT INTO hulls VALUES (0, ?, ?, ?, ?)",
+                                   (source, i, j, array.array("f", values).tobytes()))
+        connection.commit()
+        connection.close()
+        expected = fixture["expected"]
+        for mode in ("default", "reference"):
+            text = self.succeed("table", database, "--mode", mode).stdout.decode()
+            self.assertIn(expected["distances"]["row"] + "\n", text)
+            self.assertIn(expected[f"confidences_{mode}"]["row"] + "\n", text)
+
+
+@unittest.skipUnless(os.environ.get("BLINDSPOT_FULL"), "50 kills: tools/test.sh --full")
+class FiftyKills(EvaluateTest):
+    def test_killed_at_fifty_instants(self):
+        self.killed_at(self.seconds * (k + 0.5) / 50 for k in range(50))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,143 @@
+// Finding and reading the images of an evaluation: class folders, labels, lists, what is refused and what is listed.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "blindspot/demo.h"
+#include "engine/evaluation/image_list.h"
+
+using namespace blindspot;
+using namespace blindspot::evaluation;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder that goes with its owner.
+class Folder {
+ public:
+  Folder() : path_(fs::temp_directory_path() / ("blindspot-images-" + std::to_string(::getpid()))) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path_); }
+
+  const fs::path& path() const { return path_; }
+  void picture(const std::string& name, std::uint64_t number = 0) const {
+    fs::create_directories((path_ / name).parent_path());
+    write_png(path_ / name, draw_picture(static_cast<int>(number % 10), number, 1));
+  }
+  void text(const std::string& name, const std::string& words) const { std::ofstream(path_ / name) << words; }
+
+ private:
+  fs::path path_;
+};
+
+const Preprocessing small{32, 0, 32, Interpolation::bilinear, {}, {}};
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("class folders are classes in the order of their names") {
+  const Folder folder;
+  folder.picture("b/2.png");
+  folder.picture("a/1.png");
+  folder.picture("c/x.png");
+  folder.picture(".hidden/x.png");
+  folder.text("loose.txt", "a note");
+  const FoundImages found = find_images(folder.path(), {});
+  REQUIRE(found.images.size() == 3);
+  CHECK(found.images[0].name == "a/1.png");
+  CHECK(found.images[0].label == 0);
+  CHECK(found.images[1].label == 1);
+  CHECK(found.images[2].label == 2);
+  CHECK(found.classes == 3);
+  REQUIRE(found.unreadable.size() == 1);
+  CHECK(found.unreadable[0].first == "loose.txt");
+  CHECK_THROWS_AS(find_images(folder.path(), folder.path() / "loose.txt"), Error);
+}
+
+TEST_CASE("a folder with labels") {
+  const Folder folder;
+  fs::create_directories(folder.path() / "val");
+  folder.picture("val/one.png");
+  folder.picture("val/two.png");
+  const fs::path images = folder.path() / "val", labels = folder.path() / "labels.txt";
+  folder.text("labels.txt", "# file, class\none.png 7\r\ntwo.png, 3\n\n");
+  const FoundImages found = find_images(images, labels);
+  REQUIRE(found.images.size() == 2);
+  CHECK(found.images[0].label == 7);
+  CHECK(found.images[1].label == 3);
+  CHECK(found.classes == 8);
+  const auto refused = [&](const std::string& text, const std::string& part) {
+    folder.text("labels.txt", text);
+    CHECK_MESSAGE(contains(message_of([&] { find_images(images, labels); }), part), text);
+  };
+  refused("one.png 7\n", "has no class for two.png");
+  refused("one.png 7\ntwo.png 3\nthree.png 1\n", "three.png is not in");
+  refused("one.png 7\ntwo.png cat\n", "\"two.png cat\" has no class");
+  refused("one.png 7\ntwo.png -3\n", "has no class");
+  refused("one.png 7\none.png 7\ntwo.png 1\n", "one.png twice");
+}
+
+TEST_CASE("a flat folder has no classes, an empty one no images") {
+  const Folder folder;
+  CHECK(contains(message_of([&] { find_images(folder.path(), {}); }), "holds no images"));
+  folder.picture("x.png");
+  const FoundImages found = find_images(folder.path(), {});
+  CHECK(found.images.size() == 1);
+  CHECK_FALSE(found.images[0].label);
+  CHECK(found.classes == 0);
+  CHECK(contains(message_of([&] { find_images(folder.path() / "nowhere", {}); }), "does not exist"));
+}
+
+TEST_CASE("a list file, relative to its folder") {
+  const Folder folder;
+  folder.picture("deep/a b.png");
+  folder.picture("c.png");
+  folder.text("list", "deep/a b.png 2\nc.png 0\n");
+  const FoundImages found = find_images(folder.path() / "list", {});
+  REQUIRE(found.images.size() == 2);
+  CHECK(found.images[1].name == "deep/a b.png");
+  CHECK(found.images[1].label == 2);
+  const ListedImages listed = read_in_order(found.images, 0, {small}, {});
+  CHECK(listed.images.size() == 2);
+  CHECK(listed.images[0].pictures[0].width == 32);
+  folder.text("list", "deep/a b.png 2\nc.png\n");
+  CHECK(contains(message_of([&] { find_images(folder.path() / "list", {}); }), "1 of 2 lines have a class"));
+}
+
+TEST_CASE("what cannot be read is listed and does not count") {
+  const Folder folder;
+  for (int i = 0; i < 5; ++i) folder.picture(std::to_string(i) + ".png", static_cast<std::uint64_t>(i));
+  folder.text("1.png", "no picture");
+  const FoundImages found = find_images(folder.path(), {});
+  const ListedImages all = read_in_order(found.images, 0, {small, small}, {});
+  REQUIRE(all.images.size() == 4);
+  CHECK(all.images[1].found.name == "2.png");
+  CHECK(all.images[1].pictures.size() == 2);
+  CHECK(all.images[0].sha256.size() == 64);
+  REQUIRE(all.unreadable.size() == 1);
+  CHECK(all.unreadable[0].first == "1.png");
+  CHECK_FALSE(contains(all.unreadable[0].second, folder.path().string()));
+  const ListedImages first = read_in_order(found.images, 1, {small}, {});
+  CHECK(first.images.size() == 1);
+  CHECK(first.unreadable.empty());
+  CHECK_THROWS_AS(read_in_order(found.images, 0, {small}, [] { return true; }), Stopped);
+}

@@ -1,0 +1,313 @@
+// The run database: what is refused, that content does not depend on the order of work, that shards joined are the
+// whole, that a run goes on where it was stopped.
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "blindspot/demo.h"
+#include "blindspot/error.h"
+#include "blindspot/evaluation.h"
+#include "engine/evaluation/run_settings.h"
+#include "engine/evaluation/run_store.h"
+#include "engine/evaluation/store_writer.h"
+
+using namespace blindspot;
+using namespace blindspot::evaluation;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder with drawn pictures that goes with its owner.
+class Workplace {
+ public:
+  Workplace() : path_(fs::temp_directory_path() / ("blindspot-run-" + std::to_string(::getpid()))) {
+    fs::remove_all(path_);
+    fs::create_directories(path_ / "images");
+    for (int i = 0; i < 6; ++i) {
+      write_png(path_ / "images" / (std::to_string(i) + ".png"), draw_picture(i, static_cast<std::uint64_t>(i), 3));
+    }
+  }
+  Workplace(const Workplace&) = delete;
+  Workplace& operator=(const Workplace&) = delete;
+  ~Workplace() { fs::remove_all(path_); }
+
+  fs::path file(const std::string& name) const { return path_ / name; }
+
+  EvaluationOptions options(const std::string& database) const {
+    EvaluationOptions options;
+    options.models = {"demo-resnet"};
+    options.network.device = "cpu";
+    options.images = path_ / "images";
+    options.database = path_ / database;
+    options.parameters.walk.iterations = 2;
+    options.parameters.walk.record_every = 1;
+    options.parameters.rounds = 3;
+    options.parameters.detailed_pairs = 4;
+    options.parameters.hull_divisions = 2;
+    return options;
+  }
+
+ private:
+  fs::path path_;
+};
+
+/// The kind of what is thrown, and whether its message holds `part`; fault where nothing is.
+ErrorKind refusal(const std::function<void()>& call, const std::string& part) {
+  try {
+    call();
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    CHECK_MESSAGE(message.find(part) != std::string::npos, message);
+    CHECK(message.find('\n') == std::string::npos);
+    return error.kind();
+  }
+  FAIL("nothing is thrown, wanted: ", part);
+  return ErrorKind::fault;
+}
+
+void run_sql(const fs::path& path, const std::string& sql) {
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+  CHECK(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(database);
+}
+
+std::string content(const fs::path& path) {
+  return RunDatabase::open(path).content_sha256();
+}
+
+}  // namespace
+
+TEST_CASE("files that are no run database are refused and stay as they are") {
+  const Workplace place;
+  std::ofstream(place.file("text.db")) << std::string(5000, 'x');
+  run_sql(place.file("other.db"), "CREATE TABLE t(x); PRAGMA user_version = 1");
+  run_sql(place.file("theirs.db"), "CREATE TABLE t(x); PRAGMA application_id = 77");
+  run_sql(place.file("newer.db"), "PRAGMA application_id = 0x626c7370; PRAGMA user_version = 2; CREATE TABLE t(x)");
+  const std::vector<std::pair<std::string, std::string>> refused{{"text.db", "no run database"},
+                                                                 {"other.db", "of another program"},
+                                                                 {"theirs.db", "of another program"},
+                                                                 {"newer.db", "newer blindspot (schema 2"}};
+  for (const auto& [name, part] : refused) {
+    CAPTURE(name);
+    const auto size = fs::file_size(place.file(name));
+    CHECK(refusal([&] { evaluate(place.options(name)); }, part) == ErrorKind::input);
+    CHECK(refusal([&] { RunDatabase::open(place.file(name)); }, part) == ErrorKind::input);
+    CHECK(refusal([&] { merge_evaluations({place.file(name)}, place.file("merged.db")); }, part) == ErrorKind::input);
+    CHECK(fs::file_size(place.file(name)) == size);
+  }
+  CHECK(refusal([&] { RunDatabase::open(place.file("nowhere.db")); }, "does not exist") == ErrorKind::input);
+  CHECK(refusal([&] { RunDatabase::open(place.file("images")); }, "is a folder") == ErrorKind::input);
+  CHECK_FALSE(fs::exists(place.file("merged.db")));
+}
+
+TEST_CASE("one writer at a time, and nothing left of one that had nothing to write") {
+  const Workplace place;
+  {
+    const RunStore first(place.file("run.db"));
+    CHECK_FALSE(first.begun());
+    CHECK(refusal([&] { const RunStore second(place.file("run.db")); }, "another process works on it") ==
+          ErrorKind::input);
+  }
+  CHECK_FALSE(fs::exists(place.file("run.db")));
+  CHECK(refusal([&] { const RunStore store(place.file("no/folder.db")); }, "cannot be written") == ErrorKind::input);
+}
+
+TEST_CASE("an error of the writer comes out once and ends it") {
+  const Workplace place;
+  RunStore store(place.file("run.db"));
+  StoreWriter writer(store, 2);
+  int done = 0;
+  writer.add([&done](RunStore&) { ++done; });
+  writer.add([](RunStore&) { throw Error(ErrorKind::input, "full"); });
+  CHECK_THROWS_AS(writer.finish(), Error);
+  CHECK_THROWS_AS(writer.add([&done](RunStore&) { ++done; }), Error);
+  CHECK(done == 1);
+}
+
+TEST_CASE("an evaluation has all that was asked for") {
+  const Workplace place;
+  const EvaluationSummary summary = evaluate(place.options("run.db"));
+  CHECK(summary.pairs == 18);
+  CHECK(summary.pairs_done == 18);
+  CHECK_FALSE(summary.stopped);
+  const RunDatabase run = RunDatabase::open(place.file("run.db"));
+  REQUIRE(run.models().size() == 1);
+  CHECK(run.models()[0].information.architecture == "cifar_resnet14");
+  CHECK(run.images().size() == 6);
+  const std::vector<EvaluatedPair> pairs = run.pairs(0);
+  REQUIRE(pairs.size() == 18);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const EvaluatedPair& pair = pairs[i];
+    CHECK(pair.source == static_cast<std::int64_t>(i) / 3);
+    CHECK(pair.target != pair.source);
+    CHECK(pair.records.size() == 3);
+    CHECK(pair.records[2].iteration == 2);
+    CHECK(pair.records[2].probability == pair.probability);
+    CHECK(pair.records[0].has_picture == (i < 4));
+    CHECK(run.record_png(0, pair.source, pair.round, 1).empty() == (i >= 4));
+    // The recorded distance is that of the float image, its picture is 8 bits: half a level apart at the most.
+    const Image final_image = to_image(decode_picture(run.final_png(0, pair.source, pair.round), "final"));
+    const Image target = to_image(decode_picture(run.input_png(0, pair.target), "target"));
+    double largest = 0;
+    for (std::size_t k = 0; k < target.values.size(); ++k) {
+      largest = std::max(largest, std::abs(static_cast<double>(final_image.values[k]) - target.values[k]));
+    }
+    CHECK(std::abs(largest - pair.linf) < 0.51 / 255);
+    CHECK(pair.ssim);
+    CHECK_FALSE(pair.lpips);
+  }
+  const std::vector<EvaluatedHull> hulls = run.hulls(0);
+  CHECK(hulls.size() == 6 * 3);
+  for (const EvaluatedHull& hull : hulls) {
+    CHECK(hull.probabilities.size() == 6);
+    // The clean source as a forward pass sees it, and as the walk did.
+    CHECK(hull.probabilities[0] ==
+          doctest::Approx(pairs[static_cast<std::size_t>(hull.source) * 3].source_probability).epsilon(1e-6));
+  }
+  const std::vector<TableRow> rows = table_rows(run, WalkMode::standard);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].sources == 6);
+  CHECK(rows[0].confidences);
+  CHECK_FALSE(run.selected_targets(0).empty());
+  CHECK(run.selected_targets(1).size() == 1);
+}
+
+TEST_CASE("stopped anywhere and gone on with, the content is that of an undisturbed run") {
+  const Workplace place;
+  evaluate(place.options("whole.db"));
+  const std::string whole = content(place.file("whole.db"));
+  for (int questions = 1; questions < 400; questions = questions * 3 / 2 + 1) {
+    CAPTURE(questions);
+    const std::string name = "stopped-" + std::to_string(questions) + ".db";
+    EvaluationOptions options = place.options(name);
+    int asked = 0;
+    options.cancelled = [&] { return ++asked > questions; };
+    options.network.batch = 0;
+    try {
+      evaluate(options);
+    } catch (const Stopped&) {  // while opening: nothing has begun
+    }
+    options.cancelled = {};
+    const EvaluationSummary summary = evaluate(options);
+    CHECK(summary.pairs_done == 18);
+    CHECK(content(place.file(name)) == whole);
+  }
+}
+
+TEST_CASE("shards joined are the unsharded run") {
+  const Workplace place;
+  evaluate(place.options("whole.db"));
+  std::vector<fs::path> parts;
+  for (std::int64_t number = 1; number <= 3; ++number) {
+    EvaluationOptions options = place.options("part" + std::to_string(number) + ".db");
+    options.shard = {number, 3};
+    evaluate(options);
+    parts.insert(parts.begin(), options.database);
+  }
+  merge_evaluations(parts, place.file("merged.db"));
+  CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
+  CHECK(content(parts[0]) != content(place.file("whole.db")));
+  const auto merge_of = [&](std::vector<fs::path> some) {
+    return [&place, some] { merge_evaluations(some, place.file("refused.db")); };
+  };
+  CHECK(refusal(merge_of({parts[0], parts[1]}), "part 1/3 is missing") == ErrorKind::usage);
+  CHECK(refusal(merge_of({parts[0], parts[0], parts[1]}), "is") == ErrorKind::usage);
+  CHECK(refusal([&] { merge_evaluations(parts, place.file("merged.db")); }, "exists already") == ErrorKind::usage);
+  EvaluationOptions other = place.options("other.db");
+  other.shard = {1, 3};
+  other.parameters.walk.delta = 0.1F;
+  evaluate(other);
+  CHECK(refusal(merge_of({other.database, parts[0], parts[1]}), "delta") == ErrorKind::usage);
+  CHECK_FALSE(fs::exists(place.file("refused.db")));
+  CHECK_FALSE(fs::exists(place.file("refused.db.partial")));
+}
+
+TEST_CASE("an unfinished part can be joined, and the whole gone on with") {
+  const Workplace place;
+  evaluate(place.options("whole.db"));
+  EvaluationOptions first = place.options("part1.db"), second = place.options("part2.db");
+  first.shard = {1, 2};
+  second.shard = {2, 2};
+  first.network.batch = second.network.batch = 0;
+  evaluate(first);
+  bool stop = false;
+  second.progress = [&stop](const EvaluationProgress& progress) { stop = progress.iterations_done > 16; };
+  second.cancelled = [&stop] { return stop; };
+  CHECK(evaluate(second).stopped);
+  merge_evaluations({first.database, second.database}, place.file("merged.db"));
+  CHECK(content(place.file("merged.db")) != content(place.file("whole.db")));
+  const EvaluationSummary summary = evaluate(place.options("merged.db"));
+  CHECK(summary.pairs_before < 18);
+  CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
+}
+
+TEST_CASE("going on with other parameters is refused, both values named") {
+  const Workplace place;
+  evaluate(place.options("run.db"));
+  const std::string before = content(place.file("run.db"));
+  const auto with = [&place](const std::function<void(EvaluationOptions&)>& change) {
+    return [&place, change] {
+      EvaluationOptions options = place.options("run.db");
+      change(options);
+      evaluate(options);
+    };
+  };
+  CHECK(refusal(with([](auto& o) { o.parameters.walk.delta = 0.1F; }), "--delta 0.1") == ErrorKind::usage);
+  CHECK(refusal(with([](auto& o) { o.parameters.walk.delta = 0.1F; }), "begun with 0.2") == ErrorKind::usage);
+  CHECK(refusal(with([](auto& o) { o.parameters.rounds = 5; }), "--rounds 5") == ErrorKind::usage);
+  CHECK(refusal(with([](auto& o) { o.parameters.walk.seed = 5; }), "--seed 5") == ErrorKind::usage);
+  CHECK(refusal(with([](auto& o) { o.shard = {1, 2}; }), "--shard 1/2") == ErrorKind::usage);
+  CHECK(refusal(with([](auto& o) { o.network.batch = 3; }), "--batch is 3") == ErrorKind::usage);
+  CHECK(refusal(with([](auto& o) { o.network.threads = 1 + RunDatabase::open(o.database).models()[0].threads; }),
+                "--threads is") == ErrorKind::usage);
+  write_png(place.file("images/6.png"), draw_picture(7, 7, 3));
+  CHECK(refusal(with([](auto&) {}), "begun with") == ErrorKind::input);
+  fs::remove(place.file("images/6.png"));
+  write_png(place.file("images/2.png"), draw_picture(7, 7, 3));
+  CHECK(refusal(with([](auto&) {}), "has SHA-256") == ErrorKind::input);
+  CHECK(content(place.file("run.db")) == before);
+}
+
+TEST_CASE("a second network joins a run") {
+  const Workplace place;
+  evaluate(place.options("run.db"));
+  EvaluationOptions both = place.options("run.db");
+  both.models = {"demo-resnet", "demo-vit"};
+  const EvaluationSummary summary = evaluate(both);
+  CHECK(summary.pairs == 36);
+  CHECK(summary.pairs_before == 18);
+  CHECK(summary.pairs_done == 36);
+  EvaluationOptions together = place.options("together.db");
+  together.models = both.models;
+  evaluate(together);
+  CHECK(content(place.file("run.db")) == content(place.file("together.db")));
+}
+
+TEST_CASE("a shard is i/n") {
+  CHECK(shard_from("2/4") == Shard{2, 4});
+  for (const char* text : {"", "1", "0/4", "5/4", "1/0", "-1/2", "1/2/3", "a/b", "1 /2", "1/"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(shard_from(text), Error);
+  }
+}
+
+TEST_CASE("settings read back as they were") {
+  EvaluationParameters parameters;
+  parameters.walk.step_size = 0.1F;
+  parameters.walk.seed = 0xFFFFFFFFFFFFFFFF;
+  parameters.walk.mode = WalkMode::reference;
+  parameters.walk.adversarial = false;
+  parameters.limit = 12;
+  const EvaluationParameters read = parameters_from(settings_of(parameters, "x"), "run.db");
+  CHECK(settings_of(read, "x") == settings_of(parameters, "x"));
+  CHECK(read.walk.step_size == 0.1F);
+  CHECK(read.walk.seed == 0xFFFFFFFFFFFFFFFF);
+  Settings damaged = settings_of(parameters, "x");
+  damaged["rounds"] = "5x";
+  CHECK_THROWS_AS(parameters_from(damaged, "run.db"), Error);
+}

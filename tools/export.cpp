@@ -1,0 +1,127 @@
+// `blindspot export`: the pairs of a run database as CSV. Uses the public headers and the shared pieces of tools/.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "blindspot/evaluation.h"
+#include "blindspot/hull.h"
+#include "tools/commands.h"
+#include "tools/json_output.h"
+#include "tools/options.h"
+#include "tools/output_folder.h"
+#include "tools/table_formats.h"
+
+namespace blindspot::tools {
+
+namespace {
+
+/// The shortest text that reads back as the same number; empty for none.
+template <typename Number>
+std::string field(Number value) {
+  return std::isnan(value) ? std::string() : fmt::format("{}", value);
+}
+
+std::string field(const std::optional<double>& value) {
+  return value ? field(*value) : std::string();
+}
+
+struct Names {
+  std::string model;
+  std::vector<std::string> images;
+
+  const std::string& image(std::int64_t number) const { return images.at(static_cast<std::size_t>(number)); }
+};
+
+std::string pair_line(const Names& names, const EvaluatedPair& pair) {
+  return fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", names.model,
+                     names.image(pair.source), pair.round, names.image(pair.target), pair.source_class,
+                     pair.target_class, field(pair.source_probability), field(pair.target_image_probability),
+                     field(pair.start_probability), field(pair.probability), field(pair.target_probability),
+                     field(pair.probability_8bit), pair.outside ? 1 : 0, pair.accepted, pair.rejected, field(pair.l2),
+                     field(pair.rmse), field(pair.linf), field(pair.ssim), field(pair.lpips));
+}
+
+std::string triangle_line(const Names& names, const EvaluatedHull& hull, const EvaluationParameters& parameters) {
+  std::vector<TrianglePoint> points;
+  const std::vector<std::array<double, 2>> grid = triangle_grid(parameters.hull_divisions, parameters.walk.mode);
+  if (grid.size() != hull.probabilities.size()) {
+    throw Error(ErrorKind::input, "a triangle has another number of points than its grid; the run database is damaged");
+  }
+  for (std::size_t i = 0; i < grid.size(); ++i) points.push_back({grid[i][0], grid[i][1], hull.probabilities[i]});
+  const HullMetrics metrics = hull_metrics(points);
+  std::string text = fmt::format("{},{},{},{},{},{},{}", names.model, names.image(hull.source), hull.source_class,
+                                 hull.first_round, hull.second_round, field(metrics.p_source), field(metrics.mean));
+  for (const double fraction : metrics.fractions) text += "," + field(fraction);
+  return text + fmt::format(",{},{}\n", field(metrics.edge_mean), field(metrics.edge_minimum));
+}
+
+std::string csv_of(const RunDatabase& database, bool triangles) {
+  std::string text =
+      triangles
+          ? "model,source,source_class,first_round,second_round,p_source,mean,fraction_0.0,fraction_0.1,fraction_0.2,"
+            "fraction_0.3,edge_mean,edge_minimum\n"
+          : "model,source,round,target,source_class,target_class,source_probability,target_image_probability,"
+            "start_probability,probability,target_probability,probability_8bit,outside,accepted,rejected,l2,rmse,linf,"
+            "ssim,lpips\n";
+  const EvaluationParameters parameters = database.parameters();
+  Names names;
+  for (const EvaluatedImage& image : database.images()) names.images.push_back(csv_field(image.name));
+  for (const EvaluatedModel& model : database.models()) {
+    names.model = csv_field(model.information.name);
+    if (triangles) {
+      for (const EvaluatedHull& hull : database.hulls(model.number)) text += triangle_line(names, hull, parameters);
+    } else {
+      for (const EvaluatedPair& pair : database.pairs(model.number)) text += pair_line(names, pair);
+    }
+  }
+  return text;
+}
+
+/// In place or not at all.
+void write_whole(const std::string& path, const std::string& text) {
+  const std::filesystem::path partial = path + ".partial";
+  try {
+    write_text(partial, text);
+    std::filesystem::rename(partial, path);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(partial, ignored);
+    throw;
+  }
+}
+
+}  // namespace
+
+int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
+  std::string path;
+  bool triangles = false;
+  OutputOptions output;
+  PrintingOptions printing;
+  CommandLine line("export", "The pairs of a run database as CSV, a row a pair, by network, source and round.",
+                   "blindspot export run.db -o pairs.csv");
+  line.argument("RUN.db", path, "A run database");
+  line.flag("--triangles", "A row a triangle of source and two rounds instead", triangles);
+  add_output_options(line, output, "FILE.csv", "The file to write");
+  add_printing_options(line, printing);
+  if (!line.parse(arguments)) return 0;
+  check_output_file(output.path, output.overwrite);
+  const RunDatabase database = RunDatabase::open(path);
+  const std::string text = csv_of(database, triangles);
+  write_whole(output.path, text);
+  const auto rows = std::count(text.begin(), text.end(), '\n') - 1;
+  if (!printing.json) {
+    print(fmt::format("{} rows written to {}\n", rows, output.path));
+    return 0;
+  }
+  Json result = document("export");
+  result["database"] = path;
+  result["output"] = output.path;
+  result["rows"] = rows;
+  result["content_sha256"] = database.content_sha256();
+  print(to_text(result));
+  return 0;
+}
+
+}  // namespace blindspot::tools

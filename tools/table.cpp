@@ -1,0 +1,70 @@
+// `blindspot table`: the paper's tables 1 and 2 from run databases. Uses the public headers and the shared pieces of
+// tools/.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "blindspot/evaluation.h"
+#include "tools/commands.h"
+#include "tools/options.h"
+#include "tools/table_formats.h"
+
+namespace blindspot::tools {
+
+namespace {
+
+WalkMode convention_from(const std::string& text) {
+  if (text == "default") return WalkMode::standard;
+  if (text == "reference") return WalkMode::reference;
+  throw Error(ErrorKind::usage, fmt::format("--mode {}: must be default or reference", text));
+}
+
+/// Says what a row does not tell: that a run is not at its end.
+void say_what_is_missing(const RunDatabase& database) {
+  const std::int64_t rounds = database.parameters().rounds;
+  const Shard shard = database.shard();
+  if (shard != Shard{}) {
+    std::cerr << fmt::format("{}: is part {}/{} of its evaluation only\n", database.path().string(), shard.number,
+                             shard.count);
+  }
+  for (const EvaluatedModel& model : database.models()) {
+    std::int64_t pairs = 0;
+    for (const EvaluatedInput& input : database.inputs(model.number)) {
+      if (input.dropped_reason.empty() && input.image % shard.count == shard.number - 1) pairs += rounds;
+    }
+    const auto done = static_cast<std::int64_t>(database.pairs(model.number).size());
+    if (done == pairs) continue;
+    std::cerr << fmt::format("{}: {} of {} pairs of {} are done\n", database.path().string(), done, pairs,
+                             model.information.name);
+  }
+}
+
+}  // namespace
+
+int run_table(const Arguments& arguments, const StopSignals& /*stop*/) {
+  std::vector<std::string> databases;
+  TableFormat format = TableFormat::text;
+  WalkMode mode = WalkMode::standard;
+  PrintingOptions printing;
+  CommandLine line("table",
+                   "The paper's tables: distances to the target, and confidences over triangles, a row a network.",
+                   "blindspot table run.db --format latex");
+  line.arguments("RUN.db", databases, "Run databases");
+  line.option("--format", "NAME", "text, markdown, latex, csv or json (text)",
+              [&format](const std::string& text) { format = table_format_from(text); });
+  line.option("--mode", "NAME", "default: all points of a triangle, or reference: those that the authors count",
+              [&mode](const std::string& text) { mode = convention_from(text); });
+  add_printing_options(line, printing);
+  if (!line.parse(arguments)) return 0;
+  if (printing.json) format = TableFormat::json;
+  std::vector<TableRow> rows;
+  for (const std::string& path : databases) {
+    const RunDatabase database = RunDatabase::open(path);
+    if (!printing.quiet) say_what_is_missing(database);
+    for (TableRow& row : table_rows(database, mode)) rows.push_back(std::move(row));
+  }
+  print(format_table(rows, format));
+  return 0;
+}
+
+}  // namespace blindspot::tools
