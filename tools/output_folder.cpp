@@ -218,7 +218,7 @@ void check_output_file(const std::string& path, bool overwrite) {
   unlink(trial.c_str());
 }
 
-void write_whole(const std::string& path, const std::string& text) {
+void write_output_file(const std::string& path, const std::string& text) {
   const std::string partial = fmt::format("{}.partial-{}", path, getpid());
   try {
     write_text(partial, text);

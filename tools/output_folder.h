@@ -44,6 +44,6 @@ class OutputFolder {
 /// be written in its folder (Error(input)).
 void check_output_file(const std::string& path, bool overwrite);
 /// Writes such a file, whole or not at all. Throws Error(input) naming it.
-void write_whole(const std::string& path, const std::string& text);
+void write_output_file(const std::string& path, const std::string& text);
 
 }  // namespace blindspot::tools

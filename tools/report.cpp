@@ -101,7 +101,7 @@ int run_report(const Arguments& arguments, const StopSignals& stop) {
     figures = report::write_figures(*input, choice, options.figures);
   }
   const std::string page = report::page_text(*input, choice);
-  write_whole(options.output.path, page);
+  write_output_file(options.output.path, page);
   if (options.printing.json) {
     Json result = document("report");
     result["output"] = options.output.path;

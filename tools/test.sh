@@ -96,10 +96,15 @@ run_gpu() {
   bench/gpu.sh --output build/gpu.json
 }
 
+# The report's page is tested in a browser, where the distribution has one as a package.
+require_browser() {
+  require report_test || echo "tools/test.sh: no chromium to be had; the report's page is not tested in a browser"
+}
+
 product="engine|weights|tools|bench"
 case "${1:-}" in
-  "") require build test; run_release -LE 'full|gpu' ;;
-  --full) require build test check; run_release -LE gpu; run_clang_tidy "$product|tests" ;;
+  "") require build test; require_browser; run_release -LE 'full|gpu' ;;
+  --full) require build test check; require_browser; run_release -LE gpu; run_clang_tidy "$product|tests" ;;
   --gpu) require build test; run_gpu ;;
   --ci) require build test check; run_nvcc; run_onednn_3; run_sanitizers; run_thread_sanitizer; run_clang_tidy "$product" ;;
   --nvcc) require build test check; run_nvcc ;;

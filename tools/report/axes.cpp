@@ -1,10 +1,10 @@
 // Implementation of axes.h.
 #include "tools/report/axes.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include "tools/report/markup.h"
 
 namespace blindspot::tools::report {
 
@@ -36,7 +36,7 @@ std::vector<double> round_ticks(const Range& range, int count) {
 std::string tick_text(double value, const Range& range) {
   const double step = range.length() > 0 ? round_step(range, 4) : 1;
   const int decimals = std::clamp(static_cast<int>(-std::floor(std::log10(step) + 1e-9)), 0, 8);
-  return fmt::format("{:.{}f}", value == 0 ? 0.0 : value, decimals);
+  return number(std::abs(value) < 1e-9 * range.length() ? 0.0 : value, decimals);
 }
 
 Point Axes::at(double x_value, double y_value) const {

@@ -9,6 +9,7 @@ namespace blindspot::tools::report {
 
 class ClassLabels {
  public:
+  ClassLabels() = default;
   /// `file`: one name a line; empty: the names of the drawn classes for `model` demo-resnet or demo-vit, else none.
   /// Throws Error(input) naming a file that cannot be read.
   ClassLabels(const std::string& file, const std::string& model);

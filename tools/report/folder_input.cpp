@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "blindspot/demo.h"
 #include "blindspot/weights.h"
@@ -100,7 +101,7 @@ Pair pair_of(const DocumentNode& node, const ClassLabels& labels) {
 class FolderInput final : public ReportInput {
  public:
   FolderInput(const std::string& folder, const std::string& class_names)
-      : images_path_((std::filesystem::path(folder) / "images.safetensors").string()), images_(images_path_) {
+      : images_path_((std::filesystem::path(folder) / "images.safetensors").string()) {
     const std::filesystem::path path = std::filesystem::path(folder) / "result.json";
     const Json document = parse_document(path);
     const DocumentNode root(document, path.string(), "");
@@ -108,15 +109,16 @@ class FolderInput final : public ReportInput {
     if (schema != "blindspot/traverse/1") {
       root.at("schema").refuse(fmt::format("is {}, not blindspot/traverse/1", schema));
     }
+    images_.emplace(images_path_);
     data_.runs.push_back(run_of(root));
     data_.title = data_.runs[0].model;
     data_.origin = folder;
     data_.version = root.at("version").text();
     data_.interrupted = root.has("interrupted");
-    const ClassLabels labels(class_names, data_.runs[0].model);
+    labels_ = ClassLabels(class_names, data_.runs[0].model);
     Numbering sources, targets;
     for (const DocumentNode& node : root.at("pairs").elements()) {
-      Pair pair = pair_of(node, labels);
+      Pair pair = pair_of(node, labels_);
       pair.source.number = sources.of(pair.source.path);
       pair.target.number = targets.of(pair.target.path);
       data_.pairs.push_back(std::move(pair));
@@ -136,7 +138,7 @@ class FolderInput final : public ReportInput {
 
   std::vector<Picture> path(std::size_t pair) const override {
     const std::size_t records = data_.pairs.at(pair).records.size();
-    const std::vector<float> values = images_.rows("path", static_cast<std::int64_t>(pair), 1);
+    const std::vector<float> values = images_->rows("path", static_cast<std::int64_t>(pair), 1);
     std::vector<Picture> pictures;
     for (std::size_t i = 0; i < records; ++i) pictures.push_back(picture_of(values, i));
     return pictures;
@@ -146,6 +148,7 @@ class FolderInput final : public ReportInput {
 
   void add_triangle(const std::string& file) {
     TriangleFile triangle = read_triangle_file(file, [this](const std::string& path) { return find_picture(path); });
+    triangle.triangle.source_label = labels_.label(triangle.source_class);
     data_.triangles.push_back(triangle.triangle);
     triangles_.push_back(std::move(triangle));
   }
@@ -169,16 +172,16 @@ class FolderInput final : public ReportInput {
 
   void check_images() {
     const auto pairs = static_cast<std::int64_t>(data_.pairs.size());
-    shape_ = images_.shape("source");
+    shape_ = images_->shape("source");
     if (shape_.size() != 4 || shape_[1] != 3) shape_ = {pairs, 3, 0, 0};
     for (const char* name : {"source", "target", "final"}) {
-      const std::vector<std::int64_t> shape = images_.shape(name);
+      const std::vector<std::int64_t> shape = images_->shape(name);
       if (shape == std::vector<std::int64_t>{pairs, 3, shape_[2], shape_[3]} && (pairs == 0 || shape_[2] > 0)) continue;
       throw Error(ErrorKind::input,
                   fmt::format("{}: `{}` does not hold one image for each of the {} pairs of result.json", images_path_,
                               name, pairs));
     }
-    const std::vector<std::int64_t> path = images_.shape("path");
+    const std::vector<std::int64_t> path = images_->shape("path");
     if (path.empty()) return;
     std::int64_t records = path.size() == 5 ? path[1] : -1;
     for (const Pair& pair : data_.pairs) {
@@ -199,7 +202,7 @@ class FolderInput final : public ReportInput {
   }
 
   Picture picture(const std::string& tensor, std::size_t row) const {
-    return picture_of(images_.rows(tensor, static_cast<std::int64_t>(row), 1), 0);
+    return picture_of(images_->rows(tensor, static_cast<std::int64_t>(row), 1), 0);
   }
 
   /// The image that a triangle's file names: a source, a target, or a final image by the name of its PNG file.
@@ -216,8 +219,9 @@ class FolderInput final : public ReportInput {
   }
 
   ReportData data_;
+  ClassLabels labels_;
   std::string images_path_;
-  FloatTensorFile images_;
+  std::optional<FloatTensorFile> images_;
   std::vector<std::int64_t> shape_;
   bool has_path_ = false;
   std::vector<TriangleFile> triangles_;

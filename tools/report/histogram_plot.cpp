@@ -21,7 +21,8 @@ struct Bins {
 Bins bins_of(const std::vector<double>& values) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   Range range{*least, *most};
-  if (!(range.length() > 0)) range = {*least - 0.01, *most + 0.01};
+  // All the same: a range that ends there.
+  if (!(range.length() > 0)) range.low -= std::max(std::abs(*least) / 2, 0.01);
   const std::size_t wanted = std::clamp<std::size_t>(static_cast<std::size_t>(2 * std::sqrt(values.size())), 6, 30);
   const std::vector<double> ticks = round_ticks(range, static_cast<int>(wanted));
   const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : range.length();
@@ -87,7 +88,7 @@ Figure histogram_figure(const Histogram& histogram) {
   figure.draw = [histogram, median](Canvas& canvas) {
     const Bins bins = bins_of(histogram.values);
     const auto highest = static_cast<double>(*std::max_element(bins.counts.begin(), bins.counts.end()));
-    const Axes axes{{38, 28}, figure_width - 38 - 16, figure_height - 28 - 46, bins.range, {0, std::max(highest, 4.0)}};
+    const Axes axes{{38, 28}, figure_width - 38 - 24, figure_height - 28 - 46, bins.range, {0, std::max(highest, 4.0)}};
     axes.draw(canvas, histogram.unit, 4, 4);
     const double step = bins.range.length() / static_cast<double>(bins.counts.size());
     for (std::size_t i = 0; i < bins.counts.size(); ++i) {
@@ -99,7 +100,7 @@ Figure histogram_figure(const Histogram& histogram) {
     const Point middle = axes.at(median, 0);
     const std::array<Point, 2> mark{Point{middle.x, axes.top_left.y}, middle};
     canvas.line(mark, {{Ink::target, {}}, 1.5, true});
-    canvas.text({figure_width - 16, 16}, fmt::format("median {:.4g}", median),
+    canvas.text({figure_width - 24, 16}, fmt::format("median {:.4g}", median),
                 {small_letter_size, Anchor::end, Ink::target, true});
     canvas.text({38, 16}, "pairs", {small_letter_size, Anchor::middle, Ink::muted, false});
   };

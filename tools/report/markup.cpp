@@ -84,7 +84,9 @@ std::string isolated(std::string_view text) {
 }
 
 std::string number(double value, int decimals) {
-  return std::isfinite(value) ? fmt::format("{:.{}f}", value, decimals) : "–";
+  if (!std::isfinite(value)) return "–";
+  const std::string text = fmt::format("{:.{}f}", value, decimals);
+  return text[0] == '-' ? "−" + text.substr(1) : text;
 }
 
 std::string exact_number(double value) {

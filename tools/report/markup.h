@@ -15,7 +15,7 @@ std::string well_formed(std::string_view text);
 std::string escaped(std::string_view text);
 /// The same inside an element that keeps its direction from spilling over (a file's name may turn the line around).
 std::string isolated(std::string_view text);
-/// "0.9664"; "–" for NaN.
+/// "0.9664", with a true minus sign; "–" for NaN.
 std::string number(double value, int decimals = 4);
 /// Shortest text that reads back exactly; "–" for NaN.
 std::string exact_number(double value);

@@ -2,6 +2,7 @@
 // page_sections.h.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -110,18 +111,40 @@ std::string side_text(const Side& side) {
   return fmt::format("{}<small>{}</small>", isolated(side.label), isolated(side.path));
 }
 
-std::string pair_row(const PageParts& parts, Thumbnails& thumbnails, std::size_t number_of_pair) {
+/// Measures that no pair has need no column.
+std::vector<const Column*> columns_with_values(const ReportData& data) {
+  std::vector<const Column*> shown;
+  for (const Column& column : columns) {
+    const bool any = std::any_of(data.pairs.begin(), data.pairs.end(),
+                                 [&column](const Pair& pair) { return std::isfinite(column.value(pair)); });
+    if (any) shown.push_back(&column);
+  }
+  return shown;
+}
+
+/// The number of a pair, which leads to its walk where that is shown.
+std::string pair_number(const PageParts& parts, std::size_t number_of_pair) {
+  const std::vector<std::size_t>& detailed = parts.choice.detailed;
+  if (std::find(detailed.begin(), detailed.end(), number_of_pair) == detailed.end()) {
+    return std::to_string(number_of_pair + 1);
+  }
+  return fmt::format("<a href=\"#pair-{0}\">{0}</a>", number_of_pair + 1);
+}
+
+std::string pair_row(const PageParts& parts, Thumbnails& thumbnails, const std::vector<const Column*>& shown,
+                     std::size_t number_of_pair) {
   const Pair& pair = parts.data().pairs[number_of_pair];
-  std::string text = fmt::format("<tr><td data-sort=\"{0}\">{0}</td>", number_of_pair + 1);
+  std::string text =
+      fmt::format("<tr><td data-sort=\"{}\">{}</td>", number_of_pair + 1, pair_number(parts, number_of_pair));
   if (parts.data().runs.size() > 1) text += "<td>" + isolated(parts.data().runs[pair.run].model) + "</td>";
   text += fmt::format("<td class=\"thumbnails\">{}</td><td>{}</td><td>{}</td>", thumbnails.of(number_of_pair),
                       side_text(pair.source), side_text(pair.target));
-  for (const Column& column : columns) {
-    const double value = column.value(pair);
-    const bool whole = &column == &columns.back();
+  for (const Column* column : shown) {
+    const double value = column->value(pair);
+    const bool whole = column == &columns.back();
     text += fmt::format(
         "<td data-sort=\"{}\">{}{}</td>", std::isfinite(value) ? exact_number(value) : "", number(value, whole ? 0 : 4),
-        column.heading == std::string_view("p") && pair.outside ? " <span class=\"outside\">outside</span>" : "");
+        column->heading == std::string_view("p") && pair.outside ? " <span class=\"outside\">outside</span>" : "");
   }
   return text + "</tr>\n";
 }
@@ -136,7 +159,7 @@ std::string facts_table(const Run& run) {
   for (const auto& [name, value] : run.facts) {
     text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(name), isolated(value));
   }
-  return text + "</tbody></table>\n";
+  return scrolling("Parameters of " + escaped(run.model), text + "</tbody></table>");
 }
 
 }  // namespace
@@ -159,15 +182,16 @@ std::string numbers_section(const PageParts& parts) {
 }
 
 std::string pairs_section(PageParts& parts) {
+  const std::vector<const Column*> shown = columns_with_values(parts.data());
   std::string table = "<table class=\"pairs\" id=\"pair-table\"><thead><tr>" + sortable("#", "");
   if (parts.data().runs.size() > 1) table += "<th scope=\"col\">network</th>";
   table += "<th scope=\"col\">source, end, target</th><th scope=\"col\">source</th><th scope=\"col\">target</th>";
-  for (const Column& column : columns) table += sortable(column.heading, column.title);
+  for (const Column* column : shown) table += sortable(column->heading, column->title);
   table += "</tr></thead>\n<tbody>\n";
   Thumbnails thumbnails(parts);
   for (std::size_t i = 0; i < parts.data().pairs.size(); ++i) {
     stop_if(parts.choice.cancelled);
-    table += pair_row(parts, thumbnails, i);
+    table += pair_row(parts, thumbnails, shown, i);
   }
   return scrolling("Every pair", table + "</tbody></table>");
 }

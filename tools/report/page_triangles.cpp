@@ -70,11 +70,13 @@ std::string triangle_article(PageParts& parts, std::size_t number_of_triangle) {
   parts.triangles.push_back(triangle_data(triangle, corners, parts.pictures));
   const bool true_to_distance = triangle_layout(corners).true_to_distance;
   return fmt::format(
-             "<article class=\"triangle\" data-triangle=\"{0}\">\n<h3>{1}: {2}</h3>\n<div class=\"map\" tabindex=\"0\" "
+             "<article class=\"triangle\" data-triangle=\"{0}\">\n<h3>{1} <small>{2}</small></h3>\n<div class=\"map\" "
+             "tabindex=\"0\" "
              "role=\"application\" aria-roledescription=\"triangle\" aria-label=\"Mix of the three images. Arrow keys "
              "move "
              "between computed points, with Shift in small steps; Home, End and Page Up go to the corners.\" "
-             "aria-describedby=\"mix-{0}\">{3}</div>\n<figure class=\"mix\"><canvas width=\"{4}\" height=\"{5}\" "
+             "aria-describedby=\"mix-{0}\">{3}</div>\n<div class=\"side\"><figure class=\"mix\"><canvas width=\"{4}\" "
+             "height=\"{5}\" "
              "role=\"img\" "
              "aria-label=\"The mixed image\"></canvas><figcaption id=\"mix-{0}\" "
              "aria-live=\"polite\"></figcaption></figure>\n",
@@ -88,7 +90,7 @@ std::string triangle_article(PageParts& parts, std::size_t number_of_triangle) {
              true_to_distance ? "Sides are as long as the images are apart."
                               : "Drawn with equal sides: the images’ own distances would make it too flat to read.",
              number(limit, 3)) +
-         values_table(triangle) + "</article>\n";
+         values_table(triangle) + "</div></article>\n";
 }
 
 }  // namespace

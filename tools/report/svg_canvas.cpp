@@ -90,12 +90,9 @@ class SvgCanvas final : public Canvas {
   std::string body_;
 };
 
-std::string opening(const Figure& figure, const std::string& attributes) {
-  return fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\"{} role=\"img\">\n"
-      "<title>{}</title>\n<desc>{}</desc>\n",
-      coordinate(figure.width), coordinate(figure.height), attributes, escaped(figure.title),
-      escaped(figure.description));
+std::string view_box(const Figure& figure) {
+  return fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\"",
+                     coordinate(figure.width), coordinate(figure.height));
 }
 
 std::string light_style() {
@@ -115,17 +112,20 @@ std::string light_style() {
 std::string inline_svg(const Figure& figure) {
   SvgCanvas canvas;
   figure.draw(canvas);
-  return opening(figure, "") + canvas.body() + "</svg>\n";
+  // A title element would show as a tip wherever the pointer rests on the figure.
+  return fmt::format("{} aria-label=\"{}. {}\">\n{}</svg>\n", view_box(figure), escaped(figure.title),
+                     escaped(figure.description), canvas.body());
 }
 
 std::string standalone_svg(const Figure& figure) {
   SvgCanvas canvas;
   canvas.rectangle({0, 0}, figure.width, figure.height, {Ink::paper, {}});
   figure.draw(canvas);
-  const std::string size =
-      fmt::format(R"( width="{}" height="{}")", coordinate(figure.width), coordinate(figure.height));
-  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + opening(figure, size) + light_style() + canvas.body() +
-         "</svg>\n";
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{} width=\"{}\" height=\"{}\">\n<title>{}</title>\n<desc>{}</desc>\n"
+      "{}{}</svg>\n",
+      view_box(figure), coordinate(figure.width), coordinate(figure.height), escaped(figure.title),
+      escaped(figure.description), light_style(), canvas.body());
 }
 
 }  // namespace blindspot::tools::report

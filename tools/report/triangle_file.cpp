@@ -5,25 +5,16 @@
 
 #include <filesystem>
 
-#include "blindspot/weights.h"
 #include "tools/document_node.h"
 
 namespace blindspot::tools::report {
 
 namespace {
 
-/// A corner is a name, or an object with a `path`.
-std::string corner_name(const DocumentNode& node) {
-  return node.has("path") ? node.at("path").text() : node.text();
-}
-
 std::array<std::string, 3> corner_names(const DocumentNode& root) {
-  if (root.has("images")) {
-    const std::vector<DocumentNode> images = root.at("images").elements();
-    if (images.size() != 3) root.at("images").refuse("does not name three images");
-    return {corner_name(images[0]), corner_name(images[1]), corner_name(images[2])};
-  }
-  return {corner_name(root.at("source")), corner_name(root.at("first")), corner_name(root.at("second"))};
+  const std::vector<DocumentNode> images = root.at("images").elements();
+  if (images.size() != 3) root.at("images").refuse("does not name three images");
+  return {images[0].text(), images[1].text(), images[2].text()};
 }
 
 std::vector<HullPoint> points_of(const DocumentNode& root) {
@@ -40,13 +31,26 @@ std::vector<HullPoint> points_of(const DocumentNode& root) {
   return points;
 }
 
-/// A picture file, or the first image of a tensor file, as it is.
-Picture read_corner(const std::string& path) {
-  if (std::filesystem::path(path).extension() != ".safetensors") return read_picture(path);
-  std::vector<std::int64_t> shape = FloatTensorFile(path).shape("image");
-  Preprocessing as_it_is;
-  if (shape.size() > 2) as_it_is.input_size = static_cast<int>(shape.back());
-  return to_picture(load_images(path, as_it_is).at(0).image);
+Preprocessing preprocessing_of(const DocumentNode& root) {
+  constexpr std::int64_t largest_side = 65535;
+  const DocumentNode node = root.at("model").at("preprocessing");
+  Preprocessing preprocessing;
+  preprocessing.input_size = node.at("input_size").whole(1, largest_side);
+  preprocessing.resize = node.at("resize").whole(0, largest_side);
+  preprocessing.crop = node.at("crop").whole(1, largest_side);
+  if (node.at("interpolation").text() == "bicubic") preprocessing.interpolation = Interpolation::bicubic;
+  return preprocessing;
+}
+
+/// As the network saw it; `path[n]` is image n of a tensor file.
+Picture read_corner(const std::string& name, const Preprocessing& preprocessing) {
+  const std::size_t bracket = name.ends_with(']') ? name.rfind('[') : std::string::npos;
+  const std::string path = std::filesystem::exists(name) ? name : name.substr(0, bracket);
+  const std::vector<NamedImage> images = load_images(path, preprocessing);
+  for (const NamedImage& image : images) {
+    if (image.name == name) return to_picture(image.image);
+  }
+  throw Error(ErrorKind::input, fmt::format("{}: there is no such image in that file", name));
 }
 
 }  // namespace
@@ -54,6 +58,7 @@ Picture read_corner(const std::string& path) {
 TriangleFile read_triangle_file(const std::string& file, const PictureFinder& find) {
   const Json document = parse_document(file, "; a triangle is what `blindspot triangle --json` prints");
   const DocumentNode root(document, file, "");
+  if (root.at("schema").text() != "blindspot/triangle/1") root.at("schema").refuse("is not blindspot/triangle/1");
   const std::array<std::string, 3> names = corner_names(root);
   TriangleFile result;
   Triangle& triangle = result.triangle;
@@ -68,15 +73,18 @@ TriangleFile read_triangle_file(const std::string& file, const PictureFinder& fi
   for (const DocumentNode& node : root.at("fractions").elements()) {
     triangle.fractions.emplace_back(node.at("drop").number(), node.at("fraction").probability());
   }
+  result.source_class = root.at("class").whole(0, 1'000'000'000);
+  const Preprocessing preprocessing = preprocessing_of(root);
   for (std::size_t i = 0; i < names.size(); ++i) {
     result.corners[i] = find(names[i]);
-    if (result.corners[i].rgb.empty()) result.corners[i] = read_corner(names[i]);
-    if (result.corners[i].width == result.corners[0].width && result.corners[i].height == result.corners[0].height) {
+    if (result.corners[i].rgb.empty()) result.corners[i] = read_corner(names[i], preprocessing);
+    if (result.corners[i].width == preprocessing.input_size && result.corners[i].height == preprocessing.input_size) {
       continue;
     }
     throw Error(ErrorKind::input,
-                fmt::format("{}: {} and {} are not of one size; take images that have the network's input size", file,
-                            names[0], names[i]));
+                fmt::format("{}: {} is {}x{} in the result, not {}x{} as the triangle’s network had it", file, names[i],
+                            result.corners[i].width, result.corners[i].height, preprocessing.input_size,
+                            preprocessing.input_size));
   }
   return result;
 }

@@ -9,7 +9,8 @@
 namespace blindspot::tools::report {
 
 struct TriangleFile {
-  Triangle triangle;
+  Triangle triangle;  ///< without its class's label
+  std::int32_t source_class = 0;
   std::array<Picture, 3> corners;
 };
 

@@ -95,7 +95,7 @@ void draw_bands(Canvas& canvas, const std::vector<Cell>& cells) {
   }
   for (const auto& [band, polygons] : bands) {
     const Paint paint = Paint::of(confidence_colour((band + 0.5) * band_width));
-    canvas.area(polygons, paint, {paint, 0.6, false});  // the outline closes the seams between pieces
+    canvas.area(polygons, paint, {paint, 1, false});  // the outline closes the seams between pieces
   }
 }
 
@@ -126,7 +126,8 @@ void draw_bar(Canvas& canvas, const TriangleLayout& layout) {
   const double left = figure_width - 40, top = margin + 12, height = layout.height - 2 * margin - 24;
   for (int i = 0; i < steps; ++i) {
     const double low = top + height * (1 - (i + 1.0) / steps);
-    canvas.rectangle({left, low}, bar_width, height / steps + 0.4, Paint::of(confidence_colour((i + 0.5) / steps)));
+    const Paint paint = Paint::of(confidence_colour((i + 0.5) / steps));
+    canvas.rectangle({left, low}, bar_width, height / steps, paint, {paint, 0.6, false});
   }
   for (const double tick : {0.0, 0.5, 1.0}) {
     canvas.text({left + bar_width + 5, top + height * (1 - tick) + 4}, fmt::format("{:.1f}", tick),

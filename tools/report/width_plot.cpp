@@ -11,7 +11,7 @@ namespace blindspot::tools::report {
 
 namespace {
 
-constexpr double surface_width = 440, surface_height = 320;
+constexpr double surface_width = 440, surface_height = 350;
 constexpr double lines_width = 420, lines_height = 240;
 
 /// Orthographic view of the unit box, from the azimuth and elevation of the paper's figure.
@@ -28,7 +28,7 @@ class View {
  private:
   static constexpr double cosine_azimuth = 0.5, sine_azimuth = -0.8660254037844386;                    // −60°
   static constexpr double cosine_elevation = 0.7660444431189780, sine_elevation = 0.6427876096865393;  // 40°
-  static constexpr double centre_x = surface_width / 2 - 8, centre_y = 196, scale = 232;
+  static constexpr double centre_x = surface_width / 2 - 8, centre_y = 172, scale = 232;
 };
 
 struct Patch {
@@ -127,7 +127,7 @@ Figure width_surface_figure(const Pair& pair, std::string name) {
     draw_box(canvas, view, static_cast<double>(records.back().iteration), records.front().width.back().radius);
     for (const Patch& patch : patches_of(view, records)) {
       const Paint paint = Paint::of(confidence_colour(patch.value));
-      canvas.area({&patch.corners, 1}, paint, {paint, 0.6, false});
+      canvas.area({&patch.corners, 1}, paint, {paint, 1, false});
     }
   };
   return figure;
@@ -154,9 +154,9 @@ Figure width_lines_figure(const Pair& pair, const Run& run, std::string name) {
         points.push_back(axes.at(static_cast<double>(record.iteration), record.width[ring].q05));
       }
       if (points.empty()) continue;
-      // From the path itself outwards along the colours of the map, but for its yellow, which white swallows.
+      // From the path itself outwards along the colours of the map that show on white and on black.
       const Paint paint =
-          Paint::of(confidence_colour(0.75 * (1 - static_cast<double>(ring) / static_cast<double>(rings))));
+          Paint::of(confidence_colour(0.3 + 0.5 * (1 - static_cast<double>(ring) / static_cast<double>(rings))));
       canvas.line(points, {paint, 2, false});
       lowest_label = std::max(points.back().y + 4, lowest_label + 13);
       canvas.text({points.back().x + 6, lowest_label}, fmt::format("{:.3g}", records.front().width[ring].radius),

@@ -74,16 +74,17 @@ function setUpWalk(article) {
   show(Number(slider.value));
 }
 
-// A curve that nobody has scrolled to yet need not be marked.
+const waitingWalks = new Set(document.querySelectorAll(".walk"));
+function setUpOnce(article) {
+  if (waitingWalks.delete(article)) setUpWalk(article);
+}
+
+// A walk that nobody has scrolled to yet need not be set up.
 const walkObserver = new IntersectionObserver(
   (entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      walkObserver.unobserve(entry.target);
-      setUpWalk(entry.target);
-    }
+    for (const entry of entries) if (entry.isIntersecting) setUpOnce(entry.target);
   },
   { rootMargin: "800px" },
 );
-const walkArticles = [...document.querySelectorAll(".walk")];
-for (const article of walkArticles) walkObserver.observe(article);
+for (const article of waitingWalks) walkObserver.observe(article);
+window.addEventListener("beforeprint", () => [...waitingWalks].forEach(setUpOnce));
