@@ -182,6 +182,24 @@ std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::pat
   return tensors;
 }
 
+FloatTensorFile::FloatTensorFile(const std::filesystem::path& path)
+    : file_(std::make_shared<weights::WeightFile>(weights::WeightFile::open(path))) {}
+
+std::vector<std::int64_t> FloatTensorFile::shape(const std::string& name) const {
+  const std::ptrdiff_t index = file_->find(name);
+  if (index < 0) return {};
+  return file_->tensors()[static_cast<std::size_t>(index)].shape;
+}
+
+std::vector<float> FloatTensorFile::rows(const std::string& name, std::int64_t first, std::int64_t count) const {
+  const std::vector<std::int64_t> all = shape(name);
+  if (all.empty() || first < 0 || count < 0 || first > all[0] - count) {
+    throw Error(ErrorKind::fault,
+                fmt::format("{}: `{}` has no rows {} to {}", file_->name(), name, first, first + count));
+  }
+  return file_->read_rows(static_cast<std::size_t>(file_->find(name)), first, count);
+}
+
 void write_float_tensors(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
                          const std::vector<NamedFloatTensor>& tensors) {
   std::vector<TensorToWrite> to_write;

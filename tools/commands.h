@@ -22,6 +22,7 @@ int run_verify(const Arguments& arguments, const StopSignals& stop);
 int run_weights(const Arguments& arguments, const StopSignals& stop);
 int run_devices(const Arguments& arguments, const StopSignals& stop);
 int run_bench(const Arguments& arguments, const StopSignals& stop);
+int run_report(const Arguments& arguments, const StopSignals& stop);
 int run_demo(const Arguments& arguments, const StopSignals& stop);
 int run_evaluate(const Arguments& arguments, const StopSignals& stop);
 int run_merge(const Arguments& arguments, const StopSignals& stop);

@@ -22,7 +22,7 @@ struct Command {
   int (*run)(const Arguments&, const StopSignals&);
 };
 
-constexpr std::array<Command, 18> commands{{
+constexpr std::array<Command, 19> commands{{
     {"traverse", "walk from every source towards every target", run_traverse},
     {"grid", "walk between every two of some images; one picture of all", run_grid},
     {"triangle", "confidence over the triangle of three images", run_triangle},
@@ -37,6 +37,7 @@ constexpr std::array<Command, 18> commands{{
     {"classify", "logits and probabilities of images", run_classify},
     {"gradient", "gradient of the cross entropy with respect to an image", run_gradient},
     {"verify", "recompute what a result claims", run_verify},
+    {"report", "one HTML page of a result, and its figures", run_report},
     {"weights", "inspect, convert or make weight files", run_weights},
     {"devices", "what there is to run on", run_devices},
     {"bench", "measure the walk on this machine", run_bench},

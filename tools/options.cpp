@@ -173,6 +173,7 @@ void add_walk_options(CommandLine& line, WalkChoice& choice) {
   line.flag("--width", "Measure the path width at every record: as many forward passes as two walks, each",
             choice.width);
   line.flag("--keep-path", "Store the images of all records in images.safetensors", choice.keep_path);
+  line.flag("--animate", "Also each walk as a moving picture, path-I-J.apng", choice.animate);
 }
 
 void add_output_options(CommandLine& line, OutputOptions& options, const std::string& placeholder,

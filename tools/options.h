@@ -51,6 +51,7 @@ struct WalkChoice {
   std::string noise_file;  ///< empty: the generator
   bool keep_path = false;
   bool width = false;
+  bool animate = false;
 
   /// Throws Error(usage) naming the option that is out of range.
   WalkParameters resolve() const;

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <random>
 #include <string_view>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "blindspot/error.h"
+#include "tools/json_output.h"
 
 namespace blindspot::tools {
 
@@ -32,12 +35,13 @@ bool is_partial_folder(const fs::directory_entry& entry) {
 bool is_result_file(const fs::directory_entry& entry) {
   if (!fs::is_regular_file(entry.symlink_status())) return false;
   const std::string name = entry.path().filename().string();
-  constexpr std::array<std::string_view, 3> whole{"result.json", "images.safetensors", "grid.png"};
+  constexpr std::array<std::string_view, 4> whole{"result.json", "images.safetensors", "grid.png", "report.html"};
   if (std::find(whole.begin(), whole.end(), name) != whole.end()) return true;
   constexpr std::array<std::string_view, 3> beginnings{"final-", "path-", "image-"};
-  constexpr std::string_view ending = ".png";
+  const std::string ending = entry.path().extension().string();
+  if (ending != ".png" && ending != ".apng" && ending != ".gif") return false;
   return std::any_of(beginnings.begin(), beginnings.end(), [&](std::string_view beginning) {
-    if (!name.starts_with(beginning) || !name.ends_with(ending)) return false;
+    if (!name.starts_with(beginning)) return false;
     const std::string_view numbers =
         std::string_view(name).substr(beginning.size(), name.size() - beginning.size() - ending.size());
     return !numbers.empty() && numbers.find_first_not_of("0123456789-") == std::string_view::npos;
@@ -212,6 +216,21 @@ void check_output_file(const std::string& path, bool overwrite) {
   }
   close(descriptor);
   unlink(trial.c_str());
+}
+
+void write_output_file(const std::string& path, const std::string& text) {
+  const std::string partial = fmt::format("{}.partial-{}", path, getpid());
+  try {
+    write_text(partial, text);
+  } catch (const Error&) {
+    unlink(partial.c_str());
+    throw Error(ErrorKind::input, fmt::format("{}: cannot be written", path));
+  }
+  if (std::rename(partial.c_str(), path.c_str()) == 0) return;
+  const int reason = errno;
+  unlink(partial.c_str());
+  throw Error(ErrorKind::input,
+              fmt::format("{}: cannot be written: {}", path, std::generic_category().message(reason)));
 }
 
 }  // namespace blindspot::tools

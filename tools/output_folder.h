@@ -43,5 +43,7 @@ class OutputFolder {
 /// A single file to be written later: refused if it exists and `overwrite` is not set (Error(usage)), or if nothing can
 /// be written in its folder (Error(input)).
 void check_output_file(const std::string& path, bool overwrite);
+/// Writes such a file, whole or not at all. Throws Error(input) naming it.
+void write_output_file(const std::string& path, const std::string& text);
 
 }  // namespace blindspot::tools

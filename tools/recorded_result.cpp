@@ -4,113 +4,36 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <fstream>
-#include <limits>
 
 #include "blindspot/weights.h"
-#include "tools/json_output.h"
+#include "tools/document_node.h"
 
 namespace blindspot::tools {
 
 namespace {
 
-/// A document or a part of it, with the names that messages need.
-class Node {
- public:
-  Node(const Json& value, std::string file, std::string where)
-      : value_(value), file_(std::move(file)), where_(std::move(where)) {}
-
-  Node at(const std::string& key) const {
-    const std::string where = where_.empty() ? key : where_ + "." + key;
-    if (!value_.is_object() || !value_.contains(key)) refuse_part(where, "is missing");
-    return {value_[key], file_, where};
-  }
-
-  std::vector<Node> elements() const {
-    if (!value_.is_array()) refuse("is not a list");
-    std::vector<Node> nodes;
-    for (std::size_t i = 0; i < value_.size(); ++i)
-      nodes.emplace_back(value_[i], file_, fmt::format("{}[{}]", where_, i));
-    return nodes;
-  }
-
-  std::string text() const {
-    if (!value_.is_string()) refuse("is not a text");
-    return value_.get<std::string>();
-  }
-
-  double number() const {
-    if (!value_.is_number()) refuse("is not a number");
-    const auto number = value_.get<double>();
-    if (!std::isfinite(static_cast<float>(number))) refuse("is beyond the range of float32");
-    return number;
-  }
-
-  /// null is what a number that is none is written as.
-  double number_or_nan() const { return value_.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(); }
-
-  std::optional<double> number_or_none() const { return value_.is_null() ? std::nullopt : std::optional(number()); }
-
-  double probability() const {
-    const double value = number_or_nan();
-    if (value < 0 || value > 1) refuse("is not from 0 to 1");
-    return value;
-  }
-
-  int whole(std::int64_t smallest, std::int64_t largest) const {
-    if (!value_.is_number_integer()) refuse("is not a whole number");
-    const auto number = value_.get<std::int64_t>();
-    if (number < smallest || number > largest) refuse(fmt::format("is not from {} to {}", smallest, largest));
-    return static_cast<int>(number);
-  }
-
-  bool flag() const {
-    if (!value_.is_boolean()) refuse("is neither true nor false");
-    return value_.get<bool>();
-  }
-
-  [[noreturn]] void refuse(const std::string& what) const { refuse_part(where_, what); }
-
- private:
-  [[noreturn]] void refuse_part(const std::string& where, const std::string& what) const {
-    throw Error(ErrorKind::input, fmt::format("{}: `{}` {}", file_, where, what));
-  }
-
-  const Json& value_;
-  std::string file_, where_;
-};
-
-Json parse_file(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream)
-    throw Error(ErrorKind::input, fmt::format("{}: cannot be read; is this the folder of a result?", path.string()));
-  Json document = Json::parse(stream, nullptr, false);
-  if (document.is_discarded()) throw Error(ErrorKind::input, fmt::format("{}: is not JSON", path.string()));
-  return document;
-}
-
-std::array<float, 3> channels_of(const Node& node) {
-  const std::vector<Node> elements = node.elements();
+std::array<float, 3> channels_of(const DocumentNode& node) {
+  const std::vector<DocumentNode> elements = node.elements();
   if (elements.size() != 3) node.refuse("has not three numbers");
   return {static_cast<float>(elements[0].number()), static_cast<float>(elements[1].number()),
           static_cast<float>(elements[2].number())};
 }
 
-Interpolation interpolation_of(const Node& node) {
+Interpolation interpolation_of(const DocumentNode& node) {
   const std::string text = node.text();
   if (text == "bilinear") return Interpolation::bilinear;
   if (text == "bicubic") return Interpolation::bicubic;
   node.refuse(fmt::format("is {}, not bilinear or bicubic", text));
 }
 
-WalkMode mode_of(const Node& node) {
+WalkMode mode_of(const DocumentNode& node) {
   const std::string text = node.text();
   if (text == "default") return WalkMode::standard;
   if (text == "reference") return WalkMode::reference;
   node.refuse(fmt::format("is {}, not default or reference", text));
 }
 
-PreprocessingOptions preprocessing_of(const Node& node) {
+PreprocessingOptions preprocessing_of(const DocumentNode& node) {
   constexpr std::int64_t largest_side = 65535;
   PreprocessingOptions options;
   options.input_size = node.at("input_size").whole(1, largest_side);
@@ -125,11 +48,11 @@ PreprocessingOptions preprocessing_of(const Node& node) {
   return options;
 }
 
-RecordedPair pair_of(const Node& node) {
+RecordedPair pair_of(const DocumentNode& node) {
   constexpr std::int64_t largest_class = 1'000'000'000;
-  const Node source = node.at("source");
-  const Node target = node.at("target");
-  const Node end = node.at("final");
+  const DocumentNode source = node.at("source");
+  const DocumentNode target = node.at("target");
+  const DocumentNode end = node.at("final");
   RecordedPair pair;
   pair.source_path = source.at("path").text();
   pair.target_path = target.at("path").text();
@@ -180,14 +103,14 @@ std::vector<Image> images_of(const std::string& file, const std::string& name,
 
 RecordedResult read_result(const std::string& folder, const Cancelled& cancelled) {
   const std::filesystem::path path = std::filesystem::path(folder) / "result.json";
-  const Json document = parse_file(path);
-  const Node root(document, path.string(), "");
+  const Json document = parse_document(path);
+  const DocumentNode root(document, path.string(), "");
   const std::string schema = root.at("schema").text();
   if (schema != "blindspot/traverse/1") {
     root.at("schema").refuse(fmt::format("is {}, not blindspot/traverse/1", schema));
   }
   RecordedResult result;
-  const Node model = root.at("model");
+  const DocumentNode model = root.at("model");
   result.model_name = model.at("name").text();
   result.architecture = model.at("architecture").text();
   result.weights_sha256 = model.at("weights_sha256").text();
@@ -198,10 +121,10 @@ RecordedResult read_result(const std::string& folder, const Cancelled& cancelled
   if (document.contains("lpips_sha256") && !document["lpips_sha256"].is_null()) {
     result.lpips_sha256 = root.at("lpips_sha256").text();
   }
-  const Node delta = root.at("parameters").at("delta");
+  const DocumentNode delta = root.at("parameters").at("delta");
   result.delta = delta.number();
   if (result.delta < 0 || result.delta > 1) delta.refuse("is not from 0 to 1");
-  for (const Node& pair : root.at("pairs").elements()) result.pairs.push_back(pair_of(pair));
+  for (const DocumentNode& pair : root.at("pairs").elements()) result.pairs.push_back(pair_of(pair));
 
   const std::string images = (std::filesystem::path(folder) / "images.safetensors").string();
   const int side = *result.preprocessing.input_size;

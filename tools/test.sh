@@ -99,9 +99,14 @@ run_gpu() {
   bench/gpu.sh --output build/gpu.json
 }
 
+# The report's page is tested in a browser, where the distribution has one as a package.
+require_browser() {
+  require report_test || echo "tools/test.sh: no chromium to be had; the report's page is not tested in a browser"
+}
+
 case "${1:-}" in
-  "") require build test; run_release -LE 'full|gpu' ;;
-  --full) require build test; run_release -LE gpu ;;
+  "") require build test; require_browser; run_release -LE 'full|gpu' ;;
+  --full) require build test; require_browser; run_release -LE gpu ;;
   --gpu) require build test; run_gpu ;;
   --ci) require build test check; run_nvcc; run_onednn_3; run_sanitizers; run_thread_sanitizer; run_clang_tidy ;;
   --nvcc) require build test check; run_nvcc ;;

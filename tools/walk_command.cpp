@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "tools/animation.h"
 #include "tools/commands.h"
 #include "tools/missing_distances.h"
 #include "tools/result_files.h"
@@ -30,6 +31,7 @@ WalkPlan plan_of(const WalkChoice& choice) {
   plan.noise_file = choice.noise_file;
   plan.keep_path = choice.keep_path;
   plan.width = choice.width;
+  plan.animate = choice.animate;
   return plan;
 }
 
@@ -93,6 +95,8 @@ WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
   WalkedPairs walked = walk_all(walk.model, walk.distances, plan, store, request.printing.quiet,
                                 [&walk](const PairNumbers& numbers, const WalkResult& result) {
                                   write_pair_pictures(walk.folder.path(), walk.plan, walk.names, numbers, result);
+                                  if (!walk.plan.animate) return;
+                                  write_animation(walk.folder.path(), walk.plan, walk.names, numbers, result);
                                 });
   outcome.walked = std::move(walked.pairs);
   outcome.interrupted = !walked.complete;

@@ -229,7 +229,7 @@ WalkedPairs walk_all(Model& model, DistanceMeasure& distances, const WalkPlan& p
                               pairs.size(), plan.parameters.iterations, model.device(), to_string(model.precision()),
                               model.batch(), arena));
   WalkOptions options;
-  const bool keep_records = plan.keep_path || plan.width;
+  const bool keep_records = plan.keep_path || plan.width || plan.animate;
   if (!keep_records) {
     options.keeps_record_image = [shown = shown_iterations(plan.parameters)](std::int64_t iteration) {
       return std::binary_search(shown.begin(), shown.end(), iteration);

@@ -37,6 +37,7 @@ struct WalkPlan {
   std::vector<std::vector<float>> noise;  ///< a row for each pair
   bool keep_path = false;
   bool width = false;  ///< path width at every record
+  bool animate = false;  ///< the images of all records are there when a pair ends
 };
 
 /// A pair that was walked to its end.

@@ -139,6 +139,15 @@ std::vector<float> WeightFile::read(std::size_t index, bool finite_only) const {
   return values;
 }
 
+std::vector<float> WeightFile::read_rows(std::size_t index, std::int64_t first, std::int64_t count) const {
+  TensorInformation rows = contents_->tensors.at(index);
+  TensorView view = contents_->views.at(index);
+  const std::int64_t elements = rows.count() / std::max<std::int64_t>(rows.shape.at(0), 1);
+  view.offset += first * (view.strides.empty() ? elements : view.strides[0]);
+  rows.shape[0] = count;
+  return gather_float32(rows, view);
+}
+
 std::vector<std::byte> WeightFile::read_raw(std::size_t index) const {
   return gather(contents_->tensors.at(index), contents_->views.at(index));
 }

@@ -70,6 +70,8 @@ class WeightFile {
   /// Tensor `index` as float32, row-major, gathered by its strides. Throws Error(input) naming file and tensor if a
   /// value is NaN or infinite (also when only the conversion makes it so) and `finite_only`.
   std::vector<float> read(std::size_t index, bool finite_only = true) const;
+  /// Rows [first, first + count) of tensor `index`, along its first dimension, as float32; they must be there.
+  std::vector<float> read_rows(std::size_t index, std::int64_t first, std::int64_t count) const;
   /// Raw little-endian bytes of tensor `index`, row-major (images and noise want their own type checked).
   std::vector<std::byte> read_raw(std::size_t index) const;
   /// SHA-256 of the whole file, lower-case hex.

@@ -5,9 +5,9 @@
 
 #include <array>
 #include <limits>
-#include <string_view>
 
 #include "blindspot/image.h"
+#include "engine/images/png_chunks.h"
 #include "engine/images/png_filter.h"
 #include "weights/temporary_file.h"
 
@@ -15,18 +15,6 @@ namespace blindspot {
 namespace {
 
 constexpr int compression_level = 6;
-
-void append_big_endian(std::vector<std::uint8_t>& out, std::size_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift & 255));
-}
-
-void append_chunk(std::vector<std::uint8_t>& out, std::string_view type, std::span<const std::uint8_t> data) {
-  append_big_endian(out, data.size());
-  const std::size_t begin = out.size();
-  out.insert(out.end(), type.begin(), type.end());
-  out.insert(out.end(), data.begin(), data.end());
-  append_big_endian(out, crc32_z(0, out.data() + begin, out.size() - begin));
-}
 
 /// One row behind its filter type; the filter with the least sum of absolute differences is taken.
 void append_row(std::vector<std::uint8_t>& out, std::span<const std::uint8_t> row,
@@ -64,7 +52,32 @@ std::vector<std::uint8_t> compressed(const std::vector<std::uint8_t>& bytes) {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_png(const Picture& picture) {
+namespace images {
+
+void append_big_endian(std::vector<std::uint8_t>& out, std::size_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift & 255));
+}
+
+void append_chunk(std::vector<std::uint8_t>& out, std::string_view type, std::span<const std::uint8_t> data) {
+  append_big_endian(out, data.size());
+  const std::size_t begin = out.size();
+  out.insert(out.end(), type.begin(), type.end());
+  out.insert(out.end(), data.begin(), data.end());
+  append_big_endian(out, crc32_z(0, out.data() + begin, out.size() - begin));
+}
+
+std::vector<std::uint8_t> png_beginning(const Picture& picture) {
+  std::vector<std::uint8_t> out{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  std::vector<std::uint8_t> header;
+  append_big_endian(header, static_cast<std::size_t>(picture.width));
+  append_big_endian(header, static_cast<std::size_t>(picture.height));
+  constexpr std::array<std::uint8_t, 5> eight_bit_rgb{8, 2, 0, 0, 0};
+  header.insert(header.end(), eight_bit_rgb.begin(), eight_bit_rgb.end());
+  append_chunk(out, "IHDR", header);
+  return out;
+}
+
+std::vector<std::uint8_t> png_image_data(const Picture& picture) {
   const auto width = static_cast<std::size_t>(picture.width), height = static_cast<std::size_t>(picture.height);
   if (picture.width < 1 || picture.height < 1 || picture.rgb.size() != 3 * width * height) {
     throw Error(ErrorKind::fault, fmt::format("a picture of {}x{} with {} values cannot be written as PNG",
@@ -77,15 +90,16 @@ std::vector<std::uint8_t> encode_png(const Picture& picture) {
     append_row(rows, values.subspan(3 * width * y, 3 * width),
                y > 0 ? values.subspan(3 * width * (y - 1), 3 * width) : std::span<const std::uint8_t>());
   }
-  std::vector<std::uint8_t> out{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-  std::vector<std::uint8_t> header;
-  append_big_endian(header, width);
-  append_big_endian(header, height);
-  constexpr std::array<std::uint8_t, 5> eight_bit_rgb{8, 2, 0, 0, 0};
-  header.insert(header.end(), eight_bit_rgb.begin(), eight_bit_rgb.end());
-  append_chunk(out, "IHDR", header);
-  append_chunk(out, "IDAT", compressed(rows));
-  append_chunk(out, "IEND", {});
+  return compressed(rows);
+}
+
+}  // namespace images
+
+std::vector<std::uint8_t> encode_png(const Picture& picture) {
+  const std::vector<std::uint8_t> data = images::png_image_data(picture);
+  std::vector<std::uint8_t> out = images::png_beginning(picture);
+  images::append_chunk(out, "IDAT", data);
+  images::append_chunk(out, "IEND", {});
   return out;
 }
 

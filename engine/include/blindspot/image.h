@@ -70,6 +70,16 @@ std::vector<NamedImage> load_images_as_they_are(const std::filesystem::path& pat
 void write_png(const std::filesystem::path& path, const Picture& picture);
 std::vector<std::uint8_t> encode_png(const Picture& picture);
 
+struct AnimationFrame {
+  Picture picture;
+  int milliseconds = 100;  ///< shown for so long, 0 to 65535
+};
+/// Animated PNG (APNG 1.0, part of PNG's third edition), 8-bit RGB, repeated for ever; where animations are not known
+/// it is a PNG of the first frame. Throws Error(fault) for no frames or frames of unequal size.
+std::vector<std::uint8_t> encode_apng(std::span<const AnimationFrame> frames);
+/// Written to a temporary name and renamed.
+void write_apng(const std::filesystem::path& path, std::span<const AnimationFrame> frames);
+
 // Composition of result pictures.
 struct CaptionedPicture {
   Picture picture;

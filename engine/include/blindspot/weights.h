@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,10 @@
 #include "blindspot/model.h"
 
 namespace blindspot {
+
+namespace weights {
+class WeightFile;
+}
 
 struct TensorSummary {
   std::string name, type;
@@ -58,6 +63,20 @@ struct FloatTensor {
 /// `names`: which of them; empty: all.
 std::map<std::string, FloatTensor> read_float_tensors(const std::filesystem::path& path,
                                                       const std::vector<std::string>& names = {});
+/// The same file kept open, for tensors larger than memory: rows along the first dimension are read when asked for.
+class FloatTensorFile {
+ public:
+  /// Throws Error(input) naming the file.
+  explicit FloatTensorFile(const std::filesystem::path& path);
+
+  /// Empty: there is no such tensor (or it is a scalar).
+  std::vector<std::int64_t> shape(const std::string& name) const;
+  /// Rows [first, first + count), row-major, NaN included. Throws Error(fault) for rows that are not there.
+  std::vector<float> rows(const std::string& name, std::int64_t first, std::int64_t count) const;
+
+ private:
+  std::shared_ptr<const weights::WeightFile> file_;
+};
 /// Writes float32 tensors, whole or not at all.
 struct NamedFloatTensor {
   std::string name;

@@ -1,0 +1,191 @@
+"""blindspot report as a command: what it writes, what it refuses, and that nothing of a name becomes markup."""
+import html.parser
+import json
+import pathlib
+import re
+import time
+import unittest
+import xml.etree.ElementTree
+
+from made_results import write_result, write_triangle
+from program import ProgramTest, read_png, run
+
+HOSTILE = [
+    "<script>document.title='taken'</script>.png",
+    "\"><img src=x onerror=\"document.title='taken'\">.png",
+    "</title></script><h1>taken</h1>.png",
+    "&lt;b&gt; {{braces}} {0} %s \\u003cscript>.png",
+    "right \u202e gnp.to left \x1b[31m red \x00 nul.png",
+    "a very long name " + 300 * "x" + ".png",
+]
+
+
+class Elements(html.parser.HTMLParser):
+    """What a browser would make of a page: elements, attributes, and the text of scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.inside, self.scripts = [], "", []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self.inside = tag
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside == "script":
+            self.scripts.append(data)
+
+
+class Report(ProgramTest):
+    def report(self, source, *more, exit_code=0, name="report.html"):
+        self.succeed("report", source, "-o", self.folder / name, *more, exit_code=exit_code)
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    def test_a_real_grid(self):
+        pictures = [self.picture(number) for number in (3, 4, 7)]
+        self.succeed("grid", "demo-resnet", *pictures, "-o", self.folder / "out", "--iterations", 12, "--record-every", 5,
+                     "--threads", 1, "--keep-path")
+        page = self.report(self.folder / "out")
+        result = json.loads((self.folder / "out" / "result.json").read_text())
+        for text in (result["model"]["sha256"], result["model"]["weights_sha256"], result["version"], "demo-resnet",
+                     "disc", "heart", "star", str(pictures[0])):
+            self.assertIn(text, page)
+        data = json.loads(Elements(page).scripts[0])
+        self.assertEqual(len(data["walks"]), 6)
+        for walk, pair in zip(data["walks"], result["pairs"]):
+            stops = walk["stops"]
+            self.assertEqual([stop["iteration"] for stop in stops[1:]], [record["iteration"] for record in pair["records"]])
+            self.assertEqual(stops[0]["p"], pair["source"]["probability"])
+            self.assertEqual([stop["p"] for stop in stops[1:]], [record["probability"] for record in pair["records"]])
+            self.assertEqual([stop["q"] for stop in stops[1:]],
+                             [record["target_probability"] for record in pair["records"]])
+            self.assertTrue(all(stop["picture"] >= 0 for stop in stops))
+
+    def test_one_file_that_asks_for_nothing(self):
+        write_result(self.folder / "out")
+        page = self.report(self.folder / "out")
+        for tag, attributes in Elements(page).elements:
+            self.assertNotIn(tag, ("link", "iframe", "object", "embed", "base", "form"))
+            for name in ("src", "href", "srcset", "action", "poster", "data", "xlink:href"):
+                address = attributes.get(name, "#")
+                self.assertTrue(address.startswith(("#", "data:image/")), (tag, name, address[:60]))
+            self.assertFalse([name for name in attributes if name.startswith("on") or name == "style"], (tag, attributes))
+        policy = dict(next(a for t, a in Elements(page).elements if t == "meta" and "http-equiv" in a))["content"]
+        self.assertIn("default-src 'none'", policy)
+        self.assertNotIn("unsafe", policy)
+
+    def test_hostile_names_stay_text(self):
+        def change(document):
+            document["model"]["name"] = HOSTILE[0]
+            document["model"]["architecture"] = HOSTILE[2]
+            document["dropped"] = [{"source": HOSTILE[1], "reason": HOSTILE[2]}]
+        names = self.folder / "names.txt"
+        names.write_text("\n".join(HOSTILE).replace("\x00", "") + "\n", encoding="utf-8")
+        write_result(self.folder / "plain")
+        write_result(self.folder / "out", names=HOSTILE, pairs=12, change=change)
+        hostile = Elements(self.report(self.folder / "out", "--class-names", names, "--figures", self.folder / "figures"))
+        plain = Elements(self.report(self.folder / "plain", name="plain.html"))
+        self.assertFalse([a for _, a in hostile.elements if any(name.startswith("on") for name in a)])
+        count = lambda page, tag: sum(1 for t, _ in page.elements if t == tag)
+        for tag in ("script", "h1", "b"):
+            self.assertEqual(count(hostile, tag), count(plain, tag), tag)
+        for svg in (self.folder / "figures").glob("*.svg"):
+            tree = xml.etree.ElementTree.parse(svg)
+            self.assertFalse([e for e in tree.iter() if e.tag.endswith("script")])
+
+    def test_figures_are_svg_and_png(self):
+        write_result(self.folder / "out", width=True)
+        write_triangle(self.folder / "triangle.json",
+                       ["image-0.png", self.folder / "out/final-0-1.png", self.folder / "out/final-0-2.png"])
+        self.report(self.folder / "out", "--figures", self.folder / "figures", "--triangle", self.folder / "triangle.json",
+                    "--detail", 2, 7)
+        names = sorted(path.stem for path in (self.folder / "figures").glob("*.svg"))
+        self.assertEqual(names, ["curves-2", "curves-7", "grid", "histogram-accepted", "histogram-confidence",
+                                 "histogram-linf", "histogram-lost", "histogram-rmse", "histogram-target-confidence",
+                                 "strip-2", "strip-7", "triangle-1", "width-2", "width-7", "width-lines-2", "width-lines-7"])
+        for name in names:
+            root = xml.etree.ElementTree.parse(self.folder / "figures" / f"{name}.svg").getroot()
+            width, height, rows = read_png(self.folder / "figures" / f"{name}.png")
+            self.assertLessEqual(abs(width - 2 * float(root.get("width"))), 1, name)
+            self.assertLessEqual(abs(height - 2 * float(root.get("height"))), 1, name)
+            self.assertGreater(len({row for row in rows}), 10, name)  # something is drawn
+
+    def test_a_thousand_pairs_stay_small(self):
+        write_result(self.folder / "out", images=33, pairs=1000, records=3)
+        start = time.monotonic()
+        document = self.document("report", "report", self.folder / "out", "-o", self.folder / "r.html")
+        self.assertEqual((document["pairs"], document["detailed"]), (1000, 20))
+        size = (self.folder / "r.html").stat().st_size
+        self.assertEqual(size, document["bytes"])
+        print(f"1000 pairs: {size / 1e6:.1f} MB in {time.monotonic() - start:.1f} s")
+        self.assertLess(size, 20e6)
+
+    def test_without_paths_and_with_missing_numbers(self):
+        def change(document):
+            document["interrupted"] = True
+            document["pairs"][1]["final"].update(probability=None, target_probability=None, rmse=None, probability_8bit=None)
+            for record in document["pairs"][1]["records"]:
+                record.update(probability=None, target_probability=None)
+        write_result(self.folder / "out", keep_path=False, change=change)
+        page = self.report(self.folder / "out", "--figures", self.folder / "figures")
+        self.assertIn("were not recorded", page)
+        self.assertIn("interrupted", page)
+        self.assertNotIn("nan", re.sub(r"base64,[^\"]*", "", page.lower().replace("nan(", "").replace("isnan", "")
+                                       .replace("number.nan", "")))
+
+    def test_what_is_refused(self):
+        write_result(self.folder / "out")
+        write_result(self.folder / "none", pairs=0)
+        (self.folder / "empty").mkdir()
+        (self.folder / "text.db").write_text("no database")
+        (self.folder / "bad.json").write_text("{}")
+        good = self.folder / "out"
+        target = self.folder / "x.html"
+        for arguments, codes, words in [
+            ((self.folder / "missing", "-o", target), (3,), ["missing"]),
+            ((self.folder / "empty", "-o", target), (3,), ["empty"]),
+            ((self.folder / "none", "-o", target), (3,), ["none", "no finished pair"]),
+            ((self.folder / "text.db", "-o", target), (3,), ["text.db"]),
+            ((good,), (2,), ["-o"]),
+            ((good, "-o", self.folder), (3,), ["folder"]),
+            ((good, "-o", self.folder / "no" / "x.html"), (3,), ["x.html"]),
+            ((good, "-o", target, "--detail", 13), (2,), ["--detail", "13"]),
+            ((good, "-o", target, "--detail", *range(1, 13), *range(1, 10)), (2,), ["20"]),
+            ((good, "-o", target, "--triangle", self.folder / "bad.json"), (3,), ["bad.json"]),
+            ((good, "-o", target, "--triangle", self.folder / "absent.json"), (3,), ["absent.json"]),
+            ((good, "-o", target, "--figures", self.folder / "out"), (2,), ["out"]),
+            ((good, "-o", target, "--class-names", self.folder / "absent.txt"), (3,), ["absent.txt"]),
+        ]:
+            with self.subTest(arguments=arguments):
+                self.assert_refused(run("report", *arguments), codes, *words)
+                self.assertFalse(target.exists())
+        self.succeed("report", good, "-o", target)
+        self.assert_refused(run("report", good, "-o", target), (2,), "exists already", "--overwrite")
+        self.succeed("report", good, "-o", target, "--overwrite")
+
+    def test_damaged_results(self):
+        for key, value, words in [("schema", "blindspot/other/1", "schema"), ("pairs", {}, "pairs"),
+                                  ("parameters", {"iterations": -1}, "iterations")]:
+            write_result(self.folder / "out", change=lambda document: document.update({key: value}))
+            self.assert_refused(run("report", self.folder / "out", "-o", self.folder / "x.html"), (3,), words)
+        write_result(self.folder / "out", change=lambda document: document["pairs"].pop())
+        self.assert_refused(run("report", self.folder / "out", "-o", self.folder / "x.html"), (3,), "images.safetensors")
+
+    def test_animation(self):
+        self.succeed("traverse", "demo-resnet", "--source", self.picture(3), "--target", self.picture(4), "-o",
+                     self.folder / "out", "--iterations", 12, "--record-every", 5, "--threads", 1, "--animate")
+        data = (self.folder / "out" / "path-0-0.apng").read_bytes()
+        # The source, steps 0, 5 and 10, and the end.
+        self.assertEqual(data.count(b"fcTL"), 5)
+        read_png(self.folder / "out" / "path-0-0.apng")
+        self.succeed("traverse", "demo-resnet", "--source", self.picture(3), "--target", self.picture(4), "-o",
+                     self.folder / "out", "--iterations", 12, "--threads", 1, "--overwrite")
+        self.assertFalse((self.folder / "out" / "path-0-0.apng").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
