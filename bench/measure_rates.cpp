@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 
 #include "blindspot/hull.h"
@@ -16,11 +17,17 @@ namespace {
 
 using namespace blindspot;
 
-/// Milliseconds of a call.
-double milliseconds(const std::function<void()>& call) {
+struct Cost {
+  double milliseconds = 0;
+  double processor = 0;  ///< milliseconds of all threads: what others run on this machine does not show in it
+};
+
+Cost cost_of(const std::function<void()>& call) {
   const auto start = std::chrono::steady_clock::now();
+  const std::clock_t clock = std::clock();
   call();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return {std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count(),
+          1e3 * static_cast<double>(std::clock() - clock) / CLOCKS_PER_SEC};
 }
 
 double median(std::vector<double> values) {
@@ -50,19 +57,24 @@ void measure(Model& model, int count, int rounds) {
   const std::vector<const Image*> plain_width(1025, images.data());
   triangle_hulls(model, triangles, WalkMode::standard);  // takes the memory, readies the library
   path_widths(model, points, width);
-  std::vector<double> hull, hull_forward, steps, steps_forward;
+  std::vector<Cost> hull, hull_forward, steps, steps_forward;
   // In turn, so that other work on the machine meets all alike.
   for (int round = 0; round < rounds; ++round) {
-    hull.push_back(milliseconds([&] { triangle_hulls(model, triangles, WalkMode::standard); }));
-    hull_forward.push_back(milliseconds([&] { model.logits(plain); }));
-    steps.push_back(milliseconds([&] { path_widths(model, points, width); }));
-    steps_forward.push_back(milliseconds([&] { model.logits(plain_width); }));
+    hull.push_back(cost_of([&] { triangle_hulls(model, triangles, WalkMode::standard); }));
+    hull_forward.push_back(cost_of([&] { model.logits(plain); }));
+    steps.push_back(cost_of([&] { path_widths(model, points, width); }));
+    steps_forward.push_back(cost_of([&] { model.logits(plain_width); }));
   }
-  const auto say = [](const char* what, const std::vector<double>& ours, const std::vector<double>& forward, double n) {
-    std::vector<double> ratios;
-    for (std::size_t i = 0; i < ours.size(); ++i) ratios.push_back(ours[i] / forward[i]);
-    fmt::print("{}: {:.4f} ms an image, logits {:.4f}; ratio {:.3f} (median of {})\n", what, median(ours) / n,
-               median(forward) / n, median(ratios), ours.size());
+  const auto say = [](const char* what, const std::vector<Cost>& ours, const std::vector<Cost>& forward, double n) {
+    std::vector<double> time, plain_time, ratios, processor;
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      time.push_back(ours[i].milliseconds / n);
+      plain_time.push_back(forward[i].milliseconds / n);
+      ratios.push_back(ours[i].milliseconds / forward[i].milliseconds);
+      processor.push_back(ours[i].processor / forward[i].processor);
+    }
+    fmt::print("{}: {:.4f} ms an image, logits {:.4f}; ratio {:.3f}, of processor time {:.3f} (medians of {})\n", what,
+               median(time), median(plain_time), median(ratios), median(processor), ours.size());
   };
   fmt::print("{} on {}, {} images at a time\n", model.information().architecture, model.device(), model.slice());
   say("hull of 66 points", hull, hull_forward, 66.0 * count);
