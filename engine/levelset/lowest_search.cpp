@@ -81,7 +81,7 @@ void LowestSearch::first_cells() {
 }
 
 /// Lowest confidence that the cell may hold, as the values and slopes at its corners have it: each corner's tangent
-/// half way to each other corner, below which no convex function falls that has these tangents.
+/// half way to each other corner. On an edge no convex function with these tangents falls below that.
 double LowestSearch::suspected(const Cell& cell) const {
   const std::size_t corners = rules_.targets == 1 ? 2 : 3;
   double lowest = std::numeric_limits<double>::infinity();
