@@ -186,6 +186,7 @@ std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& i
                                               const std::vector<std::int32_t>& classes) {
   if (images.size() != classes.size()) throw Error(ErrorKind::usage, "as many classes as images are needed");
   check_classes(classes, information().class_count);
+  implementation_->networks.make_room_for_gradients();
   NetworkOnDevice& prepared = implementation_->networks.working();
   Network& network = *prepared.network;
   Device& device = *prepared.device;

@@ -46,6 +46,8 @@ class ModelNetworks {
   /// said how many at a time, and nothing was prepared yet, a GPU gets that many, up to a limit; where there is no
   /// room, half as many, and so on.
   void prepare_points(std::size_t images, const std::function<void(Network&, Device&)>& calls);
+  /// Where an arena was taken already: makes sure that it has room for a slice's gradients.
+  void make_room_for_gradients();
 
  private:
   void make_working(std::int64_t batch);

@@ -41,6 +41,7 @@ bool parse(const Arguments& arguments, DemoOptions& options) {
   line.option("--iterations", "N", "Steps of a walk (400)", [&options](const std::string& text) {
     options.request.walk.iterations = read_count("--iterations", text, 0, 1'000'000);
   });
+  add_lpips_option(line, options.request.lpips);
   add_device_options(line, options.request.network);
   add_printing_options(line, options.request.printing);
   return line.parse(arguments);
@@ -56,6 +57,7 @@ void refuse_what_walks(const DemoOptions& options) {
   refuse(!request.output.path.empty(), "--output", "which names the folder itself");
   refuse(request.output.overwrite, "--overwrite", "which only fills a new or an empty folder");
   refuse(request.walk.iterations.has_value(), "--iterations", "which only draws");
+  refuse(!request.lpips.empty(), "--lpips", "which only draws");
 }
 
 /// Class folders sort in the order of the classes: "0-NAME", "1-NAME", …

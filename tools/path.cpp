@@ -34,7 +34,7 @@ bool parse(const Arguments& arguments, PathOptions& options) {
 
 Json path_json(const OpenedMeasure& measure, WalkMode mode, const StraightPath& path) {
   Json result = measure_document("path", measure, mode);
-  result["minimum"] = number_or_null(path.minimum);
+  result["minimum"] = exact(static_cast<float>(path.minimum));
   result["points"] = Json::array();
   for (const PathPoint& point : path.points) {
     Json entry;

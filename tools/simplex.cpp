@@ -63,10 +63,10 @@ Json simplex_json(const OpenedMeasure& measure, const SimplexCommand& command, c
   } else {
     result["divisions"] = command.options.divisions;
   }
-  result["p_source"] = number_or_null(hull.p_source);
+  result["p_source"] = exact(static_cast<float>(hull.p_source));
   result["mean"] = number_or_null(hull.mean);
   if (hull.sampled) result["mean_interval"] = interval_json(hull.mean_interval);
-  result["minimum"] = number_or_null(hull.minimum);
+  result["minimum"] = exact(static_cast<float>(hull.minimum));
   result["fractions"] = fractions_json(hull.fractions);
   for (std::size_t d = 0; hull.sampled && d < hull.fractions.size(); ++d) {
     result["fractions"][d]["interval"] = interval_json(hull.fraction_intervals[d]);

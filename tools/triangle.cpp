@@ -36,7 +36,7 @@ bool parse(const Arguments& arguments, TriangleOptions& options) {
 Json triangle_json(const OpenedMeasure& measure, WalkMode mode, const TriangleHull& hull) {
   Json result = measure_document("triangle", measure, mode);
   const HullMetrics& metrics = hull.metrics;
-  result["p_source"] = number_or_null(metrics.p_source);
+  result["p_source"] = exact(static_cast<float>(metrics.p_source));
   result["mean"] = number_or_null(metrics.mean);
   result["fractions"] = fractions_json(metrics.fractions);
   result["edge_mean"] = number_or_null(metrics.edge_mean);

@@ -3,6 +3,7 @@
 #include "engine/cpu/measures.h"
 
 #include <array>
+#include <bit>
 #include <cmath>
 
 #include "engine/cpu/operations.h"
@@ -113,11 +114,20 @@ double sum_of_similarity(const Plane& plane, const std::array<double, taps>& gau
   return sum;
 }
 
+double value_of(float value) {
+  return value;
+}
+
+/// A bfloat16 is the upper half of a float32.
+double value_of(Bfloat16 value) {
+  return std::bit_cast<float>(std::uint32_t{value} << 16U);
+}
+
 template <typename Element>
 double squares(const Element* values, std::int64_t count) {
   double sum = 0;
   for (std::int64_t c = 0; c < count; ++c) {
-    const auto value = static_cast<double>(static_cast<float>(values[c]));
+    const double value = value_of(values[c]);
     sum += value * value;
   }
   return sum;
@@ -130,8 +140,7 @@ double pixel_difference(const Element* a, const Element* b, const float* weight,
   const double scale_b = 1 / (std::sqrt(squares(b, channels)) + 1e-10);
   double sum = 0;
   for (std::int64_t c = 0; c < channels; ++c) {
-    const double difference = static_cast<double>(static_cast<float>(a[c])) * scale_a -
-                              static_cast<double>(static_cast<float>(b[c])) * scale_b;
+    const double difference = value_of(a[c]) * scale_a - value_of(b[c]) * scale_b;
     sum += static_cast<double>(weight[c]) * (difference * difference);
   }
   return sum;

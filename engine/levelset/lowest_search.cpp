@@ -39,6 +39,7 @@ LowestSearch::LowestSearch(const SearchRules& rules) : rules_(rules) {
     ++halvings;
   }
   units_ = divisions << halvings;
+  reach_ = 1.0 / units_;
 }
 
 double LowestSearch::source_probability() const {
@@ -80,7 +81,7 @@ void LowestSearch::first_cells() {
 }
 
 /// Lowest confidence that the cell may hold, as the values and slopes at its corners have it: each corner's tangent
-/// half way to each other corner, below which no convex function falls that has these tangents.
+/// half way to each other corner. On an edge no convex function with these tangents falls below that.
 double LowestSearch::suspected(const Cell& cell) const {
   const std::size_t corners = rules_.targets == 1 ? 2 : 3;
   double lowest = std::numeric_limits<double>::infinity();
@@ -145,20 +146,19 @@ std::vector<HullPlace> LowestSearch::divide_suspicious() {
   return places;
 }
 
-/// The lowest point of the largest of the known tangents, in the neighbourhood of the lowest known point.
-std::vector<HullPlace> LowestSearch::cut() {
-  if (cuts_++ == most_cuts) return {};
+/// Where the largest of the tangents known within the neighbourhood is lowest; none where that promises too little.
+std::optional<HullPlace> LowestSearch::lowest_of_tangents() const {
   const HullKnowledge& centre = known_[lowest_];
-  const double reach = 1.0 / units_;
   std::vector<HullKnowledge> near;
   for (const HullKnowledge& point : known_) {
-    if (distance(point.place, centre.place) <= 1.5 * reach) near.push_back(point);
+    if (distance(point.place, centre.place) <= 1.5 * reach_) near.push_back(point);
   }
   double best = std::numeric_limits<double>::infinity();
   HullPlace place{};
+  const int across = rules_.targets == 1 ? 0 : samples;
   for (int i = -samples; i <= samples; ++i) {
-    for (int j = rules_.targets == 1 ? 0 : -samples; j <= (rules_.targets == 1 ? 0 : samples); ++j) {
-      const HullPlace at = {centre.place[0] + reach * i / samples, centre.place[1] + reach * j / samples};
+    for (int j = -across; j <= across; ++j) {
+      const HullPlace at = {centre.place[0] + reach_ * i / samples, centre.place[1] + reach_ * j / samples};
       if (at[0] < 0 || at[1] < 0 || at[0] + at[1] > 1) continue;
       double largest = -std::numeric_limits<double>::infinity();
       for (const HullKnowledge& point : near) largest = std::max(largest, along(point, at));
@@ -169,10 +169,24 @@ std::vector<HullPlace> LowestSearch::cut() {
   }
   const bool worth_it = probability(best) < probability(centre.log_odds) - rules_.tolerance / 2;
   const bool new_place = std::all_of(near.begin(), near.end(), [&](const HullKnowledge& point) {
-    return distance(point.place, place) > reach / (64 * samples);
+    return distance(point.place, place) > reach_ / (2 * samples);
   });
-  if (!worth_it || !new_place) return {};
-  return {place};
+  return worth_it && new_place ? std::optional(place) : std::nullopt;
+}
+
+/// The next point of a search by cutting planes around the lowest point. Where a cut does not help the neighbourhood is
+/// halved, and with it go the tangents that, the function not being convex, cut off too much.
+std::vector<HullPlace> LowestSearch::cut() {
+  const double smallest = 1.0 / (64.0 * units_);
+  if (cuts_ > 0 && lowest_ == lowest_before_cut_) reach_ /= 2;
+  for (; cuts_ < most_cuts && reach_ > smallest; reach_ /= 2) {
+    const std::optional<HullPlace> place = lowest_of_tangents();
+    if (!place) continue;
+    ++cuts_;
+    lowest_before_cut_ = lowest_;
+    return {*place};
+  }
+  return {};
 }
 
 std::vector<HullPlace> LowestSearch::next() {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace blindspot::levelset {
@@ -55,6 +56,7 @@ class LowestSearch {
   double suspected(const Cell& cell) const;
   double tolerated() const;
   std::vector<HullPlace> divide_suspicious();
+  std::optional<HullPlace> lowest_of_tangents() const;
   std::vector<HullPlace> cut();
 
   SearchRules rules_;
@@ -63,7 +65,10 @@ class LowestSearch {
   std::size_t lowest_ = 0;
   std::map<Lattice, std::size_t> numbers_;  // of the lattice points that are known or wanted
   std::vector<Cell> cells_;                 // that may still be divided
+  // Of the search by cutting planes.
   int cuts_ = 0;
+  double reach_ = 1;  // how far its neighbourhood goes
+  std::size_t lowest_before_cut_ = 0;
   bool started_ = false;
 };
 
