@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/levelset/hull.h"
+#include "engine/levelset/lowest.h"
 #include "engine/levelset/width.h"
 #include "engine/model_inside.h"
 
@@ -21,6 +22,31 @@ auto with_memory(Model& model, std::int64_t images, const OneUnit& one_unit, con
 
 std::int64_t all_of(std::size_t hulls, std::int64_t points) {
   return static_cast<std::int64_t>(hulls) * points;
+}
+
+/// Forward passes that a forward pass with its gradient costs, as the network's operations have it.
+double cost_of_gradient(std::span<const OperationWork> work) {
+  double forward = 0;
+  double both = 0;
+  for (std::size_t i = 0; i < work.size(); ++i) {
+    both += work[i].operations;
+    if (i % 2 == 0) forward += work[i].operations;
+  }
+  return forward > 0 ? both / forward : 2;
+}
+
+std::vector<LowestPoint> lowest(Model& model, std::span<const levelset::SearchedHull> hulls,
+                                const CheckOptions& options) {
+  const double cost = cost_of_gradient(model.work_per_slice());
+  return with_memory(
+      model, all_of(hulls.size(), options.start),
+      [&](Network& network, Device& device) {
+        levelset::lowest_points(network, device, hulls.first(std::min<std::size_t>(hulls.size(), 1)), options, cost,
+                                {});
+      },
+      [&](Network& network, Device& device, const Cancelled& cancelled) {
+        return levelset::lowest_points(network, device, hulls, options, cost, cancelled);
+      });
 }
 
 }  // namespace
@@ -84,6 +110,21 @@ std::vector<PathWidth> path_widths(Model& model, std::span<const WidthPoint> poi
       [&](Network& network, Device& device, const Cancelled& cancelled) {
         return levelset::path_widths(network, device, points, options, cancelled);
       });
+}
+
+std::vector<LowestPoint> check_segments(Model& model, std::span<const Segment> segments, const CheckOptions& options) {
+  std::vector<levelset::SearchedHull> hulls;
+  for (const Segment& segment : segments) hulls.push_back({segment.source, {segment.end}, segment.source_class});
+  return lowest(model, hulls, options);
+}
+
+std::vector<LowestPoint> check_triangles(Model& model, std::span<const Triangle> triangles,
+                                         const CheckOptions& options) {
+  std::vector<levelset::SearchedHull> hulls;
+  for (const Triangle& triangle : triangles) {
+    hulls.push_back({triangle.source, {triangle.first, triangle.second}, triangle.source_class});
+  }
+  return lowest(model, hulls, options);
 }
 
 }  // namespace blindspot

@@ -11,6 +11,11 @@ namespace blindspot::tools {
 // what goes wrong is thrown as Error, and Stopped where a signal ended the work.
 int run_traverse(const Arguments& arguments, const StopSignals& stop);
 int run_grid(const Arguments& arguments, const StopSignals& stop);
+int run_triangle(const Arguments& arguments, const StopSignals& stop);
+int run_path(const Arguments& arguments, const StopSignals& stop);
+int run_simplex(const Arguments& arguments, const StopSignals& stop);
+int run_width(const Arguments& arguments, const StopSignals& stop);
+int run_distance(const Arguments& arguments, const StopSignals& stop);
 int run_classify(const Arguments& arguments, const StopSignals& stop);
 int run_gradient(const Arguments& arguments, const StopSignals& stop);
 int run_verify(const Arguments& arguments, const StopSignals& stop);

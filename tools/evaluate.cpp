@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <iostream>
+
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/numbers.h"
@@ -47,8 +49,7 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
   add_count(line, "--rounds", "Targets of each source (5)", 1, run.parameters.rounds);
   line.option("--shard", "I/N", "Part I of N of the sources; `merge` joins them",
               [&run](const std::string& text) { run.shard = shard_from(text); });
-  line.option("--lpips", "FILE", "What `weights convert --lpips-heads` writes; without it there is no LPIPS",
-              options.lpips);
+  add_lpips_option(line, options.lpips);
   add_count(line, "--detailed-pairs", "Pairs of each network whose records are kept as pictures (20)", 0,
             run.parameters.detailed_pairs);
   line.flag("--dry-run", "Say what time, memory and disk it takes, and do no more", options.dry_run);
@@ -156,6 +157,9 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
   run.lpips = options.lpips;
   run.database = options.database;
   run.cancelled = stop.cancelled();
+  if (options.lpips.empty() && !options.printing.quiet) {
+    std::cerr << "without --lpips there is no LPIPS: it is null in the run database, a dash in tables\n";
+  }
   if (options.dry_run) {
     const EvaluationEstimate estimate = estimate_evaluation(run);
     print_estimate(estimate, options);

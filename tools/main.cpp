@@ -22,13 +22,18 @@ struct Command {
   int (*run)(const Arguments&, const StopSignals&);
 };
 
-constexpr std::array<Command, 13> commands{{
+constexpr std::array<Command, 18> commands{{
     {"traverse", "walk from every source towards every target", run_traverse},
     {"grid", "walk between every two of some images; one picture of all", run_grid},
     {"evaluate", "walks of many sources in rounds, into a run database", run_evaluate},
     {"merge", "join the run databases of an evaluation's shards", run_merge},
     {"table", "the paper's tables from run databases", run_table},
     {"export", "the pairs of a run database as CSV", run_export},
+    {"triangle", "confidence over the triangle of three images", run_triangle},
+    {"path", "confidence along the straight line between two images", run_path},
+    {"simplex", "confidence over the convex hull of any number of images", run_simplex},
+    {"width", "how wide the level set is around a point of a walk", run_width},
+    {"distance", "how far two images lie apart", run_distance},
     {"classify", "logits and probabilities of images", run_classify},
     {"gradient", "gradient of the cross entropy with respect to an image", run_gradient},
     {"verify", "recompute what a result claims", run_verify},

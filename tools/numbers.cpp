@@ -47,6 +47,12 @@ float read_number(const std::string& option, const std::string& text) {
   return number;
 }
 
+double read_double(const std::string& option, const std::string& text) {
+  double number = 0;
+  if (!read_whole(text, number) || !std::isfinite(number)) refuse(option, text, "a finite number such as 0.01");
+  return number;
+}
+
 std::array<float, 3> read_channels(const std::string& option, const std::string& text) {
   std::array<float, 3> channels{};
   std::size_t start = 0;

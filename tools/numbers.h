@@ -18,6 +18,8 @@ std::int64_t read_count(const std::string& option, const std::string& text, std:
 std::uint64_t read_seed(const std::string& option, const std::string& text);
 /// A finite float32; ranges are checked by whoever knows them.
 float read_number(const std::string& option, const std::string& text);
+/// The same as a double.
+double read_double(const std::string& option, const std::string& text);
 /// "R,G,B": three finite numbers.
 std::array<float, 3> read_channels(const std::string& option, const std::string& text);
 

@@ -65,15 +65,29 @@ void add_printing_options(CommandLine& line, PrintingOptions& options) {
   line.flag("--quiet", "No progress and no messages, errors excepted", options.quiet);
 }
 
-void add_device_options(CommandLine& line, ModelOptions& options) {
+void add_place_options(CommandLine& line, std::string& device, int& threads) {
   line.heading("Device");
   line.option("--device", "NAME", "auto, cpu or cuda[:N] (auto)",
-              [&options](const std::string& text) { read_device(text, options.device); });
+              [&device](const std::string& text) { read_device(text, device); });
+  line.option("--threads", "N", "Threads, 0 for all cores (0)", [&threads](const std::string& text) {
+    threads = static_cast<int>(read_count("--threads", text, 0, 4096));
+  });
+}
+
+void add_device_options(CommandLine& line, ModelOptions& options) {
+  add_place_options(line, options.device, options.threads);
   line.option("--precision", "NAME", "fp32, tf32, bf16 or fp16 (fp32 on the CPU, tf32 on CUDA)",
               [&options](const std::string& text) { options.precision = read_precision(text); });
-  line.option("--threads", "N", "Threads, 0 for all cores (0)", [&options](const std::string& text) {
-    options.threads = static_cast<int>(read_count("--threads", text, 0, 4096));
-  });
+}
+
+void add_mode_option(CommandLine& line, WalkMode& mode) {
+  line.option("--mode", "NAME", "default, or reference: as the authors' code decides, defects included (default)",
+              [&mode](const std::string& text) { mode = read_mode(text); });
+}
+
+void add_lpips_option(CommandLine& line, std::string& file) {
+  line.option("--lpips", "FILE", "What `weights convert ALEXNET --lpips-heads HEADS` wrote; without it LPIPS is null",
+              file);
 }
 
 void add_architecture_options(CommandLine& line, std::string& architecture, std::optional<std::int64_t>& heads) {
@@ -149,14 +163,15 @@ void add_walk_parameters(CommandLine& line, WalkChoice& choice) {
   line.option("--seed", "N", "Of the random start (0)",
               [&choice](const std::string& text) { choice.seed = read_seed("--seed", text); });
   count("--record-every", "Steps between two records (20)", 1, choice.record_every);
-  line.option("--mode", "NAME", "default, or reference: as the authors' code decides, defects included (default)",
-              [&choice](const std::string& text) { choice.mode = read_mode(text); });
+  add_mode_option(line, choice.mode);
 }
 
 void add_walk_options(CommandLine& line, WalkChoice& choice) {
   add_walk_parameters(line, choice);
   line.option("--noise", "FILE", "Tensor `noise` [pairs,3,H,W] in [0,1): the start's instead of the generator's",
               choice.noise_file);
+  line.flag("--width", "Measure the path width at every record: as many forward passes as two walks, each",
+            choice.width);
   line.flag("--keep-path", "Store the images of all records in images.safetensors", choice.keep_path);
 }
 

@@ -21,6 +21,12 @@ void add_printing_options(CommandLine& line, PrintingOptions& options);
 
 /// --device, --precision, --threads.
 void add_device_options(CommandLine& line, ModelOptions& options);
+/// --device, --threads, for what has one precision only.
+void add_place_options(CommandLine& line, std::string& device, int& threads);
+/// --mode.
+void add_mode_option(CommandLine& line, WalkMode& mode);
+/// --lpips.
+void add_lpips_option(CommandLine& line, std::string& file);
 /// --architecture, --heads.
 void add_architecture_options(CommandLine& line, std::string& architecture, std::optional<std::int64_t>& heads);
 /// --mean, --std, --input-size, --resize, --crop, --interpolation.
@@ -44,6 +50,7 @@ struct WalkChoice {
   WalkMode mode = WalkMode::standard;
   std::string noise_file;  ///< empty: the generator
   bool keep_path = false;
+  bool width = false;
 
   /// Throws Error(usage) naming the option that is out of range.
   WalkParameters resolve() const;

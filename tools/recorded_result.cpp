@@ -49,6 +49,8 @@ class Node {
   /// null is what a number that is none is written as.
   double number_or_nan() const { return value_.is_null() ? std::numeric_limits<double>::quiet_NaN() : number(); }
 
+  std::optional<double> number_or_none() const { return value_.is_null() ? std::nullopt : std::optional(number()); }
+
   double probability() const {
     const double value = number_or_nan();
     if (value < 0 || value > 1) refuse("is not from 0 to 1");
@@ -101,6 +103,13 @@ Interpolation interpolation_of(const Node& node) {
   node.refuse(fmt::format("is {}, not bilinear or bicubic", text));
 }
 
+WalkMode mode_of(const Node& node) {
+  const std::string text = node.text();
+  if (text == "default") return WalkMode::standard;
+  if (text == "reference") return WalkMode::reference;
+  node.refuse(fmt::format("is {}, not default or reference", text));
+}
+
 PreprocessingOptions preprocessing_of(const Node& node) {
   constexpr std::int64_t largest_side = 65535;
   PreprocessingOptions options;
@@ -133,6 +142,8 @@ RecordedPair pair_of(const Node& node) {
   pair.final_target_probability = end.at("target_probability").probability();
   pair.rmse = end.at("rmse").number_or_nan();
   pair.linf = end.at("linf").number_or_nan();
+  pair.ssim = end.at("ssim").number_or_none();
+  pair.lpips = end.at("lpips").number_or_none();
   pair.outside = end.at("outside").flag();
   return pair;
 }
@@ -182,6 +193,11 @@ RecordedResult read_result(const std::string& folder, const Cancelled& cancelled
   result.weights_sha256 = model.at("weights_sha256").text();
   result.preprocessing = preprocessing_of(model.at("preprocessing"));
   result.interrupted = document.contains("interrupted");
+  result.mode = mode_of(root.at("parameters").at("mode"));
+  // Results of a version that knew no LPIPS have no such key.
+  if (document.contains("lpips_sha256") && !document["lpips_sha256"].is_null()) {
+    result.lpips_sha256 = root.at("lpips_sha256").text();
+  }
   const Node delta = root.at("parameters").at("delta");
   result.delta = delta.number();
   if (result.delta < 0 || result.delta > 1) delta.refuse("is not from 0 to 1");

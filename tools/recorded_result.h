@@ -1,6 +1,7 @@
 // A result as traverse, grid and demo wrote it, read back and checked. Uses the public headers and json_output.h.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,16 @@ struct RecordedPair {
   double final_target_probability = 0;  ///< of the target's class there
   double probability_8bit = 0;          ///< of the source's class, the final image rounded to 8 bits
   double rmse = 0, linf = 0;
+  std::optional<double> ssim, lpips;  ///< none where the document has null
   bool outside = false;
 };
 
 struct RecordedResult {
   std::string model_name, architecture, weights_sha256;
   PreprocessingOptions preprocessing;
+  std::string lpips_sha256;  ///< empty: no LPIPS
   double delta = 0;
+  WalkMode mode = WalkMode::standard;
   bool interrupted = false;  ///< by a signal: probability_8bit may be missing (NaN)
   std::vector<RecordedPair> pairs;
   std::vector<Image> sources, targets, finals;  ///< one a pair

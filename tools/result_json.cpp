@@ -34,18 +34,29 @@ Json final_of(const WalkedPair& pair) {
   result["outside"] = pair.result.outside;
   result["rmse"] = pair.rmse;
   result["linf"] = pair.linf;
-  result["ssim"] = nullptr;
-  result["lpips"] = nullptr;
+  result["ssim"] = pair.ssim ? Json(*pair.ssim) : Json(nullptr);
+  result["lpips"] = pair.lpips ? Json(*pair.lpips) : Json(nullptr);
   return result;
 }
 
-Json records_of(const WalkResult& walk) {
+Json width_of(const PathWidth& width) {
+  if (!width.measured) return nullptr;
+  Json radii = Json::array();
+  for (const WidthRadius& radius : width.radii) {
+    radii.push_back({{"radius", radius.radius}, {"q05", radius.q05}, {"q95", radius.q95}});
+  }
+  return radii;
+}
+
+Json records_of(const WalkedPair& pair) {
   Json records = Json::array();
-  for (const WalkRecord& record : walk.records) {
+  for (std::size_t i = 0; i < pair.result.records.size(); ++i) {
+    const WalkRecord& record = pair.result.records[i];
     Json entry;
     entry["iteration"] = record.iteration;
     entry["probability"] = exact(record.probability);
     entry["target_probability"] = exact(record.target_probability);
+    if (i < pair.widths.size()) entry["width"] = width_of(pair.widths[i]);
     records.push_back(std::move(entry));
   }
   return records;
@@ -61,13 +72,14 @@ Json pair_of(const WalkPlan& plan, const WalkedPair& pair) {
   result["final"] = final_of(pair);
   result["accepted"] = pair.result.accepted;
   result["rejected"] = pair.result.rejected;
-  result["records"] = records_of(pair.result);
+  result["records"] = records_of(pair);
   return result;
 }
 
 }  // namespace
 
-Json result_document(const Model& model, const WalkPlan& plan, std::span<const WalkedPair> walked, bool interrupted) {
+Json result_document(const Model& model, const DistanceMeasure& distances, const WalkPlan& plan,
+                     std::span<const WalkedPair> walked, bool interrupted) {
   Json result = document("traverse");
   result["model"] = tools::to_json(model.information());
   result["device"] = model.device();
@@ -75,6 +87,7 @@ Json result_document(const Model& model, const WalkPlan& plan, std::span<const W
   result["batch"] = model.batch();
   result["threads"] = model.threads();
   result["parameters"] = to_json(plan.parameters);
+  result["lpips_sha256"] = distances.lpips_sha256().empty() ? Json(nullptr) : Json(distances.lpips_sha256());
   if (interrupted) result["interrupted"] = true;
   result["dropped"] = Json::array();
   for (const DroppedSource& dropped : plan.dropped) {

@@ -11,6 +11,7 @@ namespace blindspot::tools {
 
 /// The document that schemas/result.json describes; `pairs` holds those that were walked to the end,
 /// and `interrupted` is there, true, if a signal kept others from it.
-Json result_document(const Model& model, const WalkPlan& plan, std::span<const WalkedPair> walked, bool interrupted);
+Json result_document(const Model& model, const DistanceMeasure& distances, const WalkPlan& plan,
+                     std::span<const WalkedPair> walked, bool interrupted);
 
 }  // namespace blindspot::tools

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <limits>
 #include <optional>
+#include <span>
 
 #include "blindspot/distances.h"
 #include "blindspot/weights.h"
@@ -23,12 +25,14 @@ namespace {
 constexpr double probability_tolerance = 1e-4;
 /// Distances are the same sums of the same float32 values.
 constexpr double distance_tolerance = 1e-6;
+/// LPIPS compares features that are float32, as probabilities are.
+constexpr double lpips_tolerance = 1e-4;
 
 /// Exit code of a result that does not hold: a bad input, as house rules call it.
 constexpr int does_not_hold = 3;
 
 struct VerifyOptions {
-  std::string folder, model;
+  std::string folder, model, lpips;
   ModelOptions network;
   PrintingOptions printing;
 };
@@ -37,10 +41,12 @@ bool parse(const Arguments& arguments, VerifyOptions& options) {
   CommandLine line(
       "verify",
       "Recompute in fp32 the probabilities and distances of a result. It holds if probabilities agree within "
-      "1e-4, distances within 1e-6, and every final image that is not marked as outside has lost less than "
+      "1e-4, distances within 1e-6 (LPIPS 1e-4, with --lpips), and every final image that is not marked as outside has "
+      "lost less than "
       "delta. Exit code 0 if it holds, 3 if not.",
       "blindspot verify out");
   line.argument("DIR", options.folder, "Folder of a result of traverse, grid or demo");
+  add_lpips_option(line, options.lpips);
   line.heading("Network and its input");
   line.option("--model", "MODEL", "The network, where it no longer lies at the recorded path", options.model);
   add_architecture_options(line, options.network.architecture, options.network.heads);
@@ -95,7 +101,36 @@ std::vector<float> probabilities_8bit(Model& model, const RecordedResult& result
   return all;
 }
 
-std::vector<PairCheck> check_pairs(Model& model, const RecordedResult& result, const Cancelled& cancelled) {
+/// SSIM of all pairs, and LPIPS where its file was given.
+std::vector<Distances> recomputed_distances(const VerifyOptions& options, const RecordedResult& result,
+                                            const Cancelled& cancelled) {
+  DistanceOptions distances;
+  distances.device = options.network.device;
+  distances.threads = options.network.threads;
+  distances.lpips = options.lpips;
+  distances.mode = result.mode;
+  distances.cancelled = cancelled;
+  DistanceMeasure measure = DistanceMeasure::open(distances);
+  if (!options.lpips.empty() && !result.lpips_sha256.empty() && measure.lpips_sha256() != result.lpips_sha256) {
+    throw Error(ErrorKind::input,
+                fmt::format("--lpips {}: is not the file that {} was made with", options.lpips, options.folder));
+  }
+  std::vector<ImagePair> pairs;
+  for (std::size_t i = 0; i < result.pairs.size(); ++i) pairs.push_back({&result.finals[i], &result.targets[i]});
+  return measure.measure(pairs);
+}
+
+/// Of what is recorded and can be recomputed; what a signal kept from being measured is not recorded.
+void compare_distances(const RecordedPair& pair, const Distances& distances, std::vector<Comparison>& comparisons) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  if (pair.ssim) comparisons.push_back({"ssim", *pair.ssim, distances.ssim.value_or(nan), distance_tolerance});
+  if (pair.lpips && distances.lpips) {
+    comparisons.push_back({"lpips", *pair.lpips, *distances.lpips, lpips_tolerance});
+  }
+}
+
+std::vector<PairCheck> check_pairs(Model& model, const RecordedResult& result, std::span<const Distances> distances,
+                                   const Cancelled& cancelled) {
   const std::vector<float> p0 = probabilities(model, result.sources, result, &RecordedPair::source_class);
   const std::vector<float> p = probabilities(model, result.finals, result, &RecordedPair::source_class);
   const std::vector<float> at_target = probabilities(model, result.finals, result, &RecordedPair::target_class);
@@ -114,6 +149,7 @@ std::vector<PairCheck> check_pairs(Model& model, const RecordedResult& result, c
                          {"target_image_probability", pair.target_probability, of_target[i], probability_tolerance},
                          {"rmse", pair.rmse, distance, distance_tolerance},
                          {"linf", pair.linf, largest, distance_tolerance}};
+    compare_distances(pair, distances[i], check.comparisons);
     // A signal leaves no time to measure it.
     const bool measured = !(result.interrupted && std::isnan(pair.probability_8bit));
     if (measured) {
@@ -158,6 +194,7 @@ Json verify_json(const VerifyOptions& options, const Model& model, const Recorde
   json["delta"] = result.delta;
   json["probability_tolerance"] = probability_tolerance;
   json["distance_tolerance"] = distance_tolerance;
+  json["lpips_tolerance"] = lpips_tolerance;
   json["holds"] = holds;
   json["pairs"] = Json::array();
   for (std::size_t i = 0; i < checks.size(); ++i) json["pairs"].push_back(pair_json(result.pairs[i], checks[i]));
@@ -225,7 +262,11 @@ int run_verify(const Arguments& arguments, const StopSignals& stop) {
   options.network.cancelled = stop.cancelled();
   Model model = open_recorded(options, result);
   check_fits(result, options.folder, model.information());
-  const std::vector<PairCheck> checks = check_pairs(model, result, stop.cancelled());
+  const std::vector<Distances> distances = recomputed_distances(options, result, stop.cancelled());
+  const bool unchecked = options.lpips.empty() && std::any_of(result.pairs.begin(), result.pairs.end(),
+                                                              [](const RecordedPair& pair) { return pair.lpips; });
+  if (unchecked && !options.printing.quiet) std::cerr << "LPIPS is not recomputed: it needs --lpips FILE\n";
+  const std::vector<PairCheck> checks = check_pairs(model, result, distances, stop.cancelled());
   const bool holds = std::all_of(checks.begin(), checks.end(), [](const PairCheck& check) { return check.holds; });
   if (options.printing.json) {
     print(to_text(verify_json(options, model, result, checks, holds)));

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "tools/commands.h"
+#include "tools/missing_distances.h"
 #include "tools/result_files.h"
 #include "tools/result_json.h"
 
@@ -28,7 +29,19 @@ WalkPlan plan_of(const WalkChoice& choice) {
   plan.parameters = choice.resolve();
   plan.noise_file = choice.noise_file;
   plan.keep_path = choice.keep_path;
+  plan.width = choice.width;
   return plan;
+}
+
+/// Where the network runs.
+DistanceMeasure open_distances(const WalkRequest& request, const Model& model, const StopSignals& stop) {
+  DistanceOptions options;
+  options.device = model.device();
+  options.threads = request.network.threads;
+  options.lpips = request.lpips;
+  options.mode = request.walk.mode;
+  options.cancelled = stop.cancelled();
+  return DistanceMeasure::open(options);
 }
 
 std::string pair_line(const WalkPlan& plan, const ClassNames& names, const WalkedPair& pair) {
@@ -55,6 +68,7 @@ void add_walk_request(CommandLine& line, WalkRequest& request, const std::string
   add_class_names_option(line, request.class_names);
   add_output_options(line, request.output, "DIR", output);
   add_walk_options(line, request.walk);
+  add_lpips_option(line, request.lpips);
   add_network_options(line, request.network);
   add_device_options(line, request.network);
   add_batch_option(line, request.network);
@@ -66,6 +80,7 @@ OpenedWalk::OpenedWalk(const WalkRequest& request, const StopSignals& signals)
       plan(plan_of(request.walk)),
       folder(request.output.path, request.output.overwrite),
       model(Model::open(request.model, stoppable(request.network, signals))),
+      distances(open_distances(request, model, signals)),
       names(request.class_names, model.information()) {
   load_noise(plan, model.information().preprocessing.input_size);
 }
@@ -75,13 +90,21 @@ WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
   WalkOutcome outcome;
   const int side = walk.model.information().preprocessing.input_size;
   ImageStore store(walk.folder.path(), side);
-  WalkedPairs walked = walk_all(walk.model, plan, store, request.printing.quiet,
+  WalkedPairs walked = walk_all(walk.model, walk.distances, plan, store, request.printing.quiet,
                                 [&walk](const PairNumbers& numbers, const WalkResult& result) {
                                   write_pair_pictures(walk.folder.path(), walk.plan, walk.names, numbers, result);
                                 });
   outcome.walked = std::move(walked.pairs);
   outcome.interrupted = !walked.complete;
-  outcome.document = result_document(walk.model, plan, outcome.walked, outcome.interrupted);
+  outcome.document = result_document(walk.model, walk.distances, plan, outcome.walked, outcome.interrupted);
+  if (walked.complete && !outcome.walked.empty()) {
+    const WalkedPair& first = outcome.walked.front();
+    Distances measured;
+    measured.ssim = first.ssim;
+    measured.lpips = first.lpips;
+    const std::string missing = missing_distances(measured, !request.lpips.empty());
+    if (!missing.empty()) say(request, missing);
+  }
   if (outcome.interrupted) outcome.exit_code = walk.stop.exit_code();
   if (!walked.fault.empty()) outcome.exit_code = static_cast<int>(ErrorKind::device);
   if (!outcome.interrupted && !plan.dropped.empty()) outcome.exit_code = left_something_out;

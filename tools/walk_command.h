@@ -19,6 +19,7 @@ struct WalkRequest {
   std::string class_names;  ///< file; empty: the network's own
   ModelOptions network;
   WalkChoice walk;
+  std::string lpips;  ///< file; empty: LPIPS is null
   OutputOptions output;
   PrintingOptions printing;
   bool grid = false;  ///< also grid.png
@@ -36,6 +37,7 @@ struct OpenedWalk {
   WalkPlan plan;  ///< parameters and noise
   OutputFolder folder;
   Model model;
+  DistanceMeasure distances;
   ClassNames names;
 };
 

@@ -61,7 +61,7 @@ std::vector<WalkPair> pairs_of(const WalkPlan& plan) {
 }
 
 /// What is kept of a pair in memory; its images go into the store.
-WalkedPair set_aside(const PairNumbers& numbers, WalkResult&& result, const Image& target, bool keep_path,
+WalkedPair set_aside(const PairNumbers& numbers, WalkResult&& result, const Image& target, bool keep_records,
                      ImageStore& store) {
   WalkedPair pair;
   pair.numbers = numbers;
@@ -71,7 +71,7 @@ WalkedPair set_aside(const PairNumbers& numbers, WalkResult&& result, const Imag
   pair.final_image = store.add(pair.result.final_image);
   pair.result.final_image = {};
   for (WalkRecord& record : pair.result.records) {
-    if (keep_path) pair.record_images.push_back(store.add(record.image));
+    if (keep_records) pair.record_images.push_back(store.add(record.image));
     record.image = {};
   }
   return pair;
@@ -96,6 +96,74 @@ bool measure_8bit(Model& model, const WalkPlan& plan, const ImageStore& store, s
     }
   }
   return true;
+}
+
+/// SSIM and LPIPS of the final images. False if a signal ended it.
+bool measure_distances(DistanceMeasure& distances, const WalkPlan& plan, const ImageStore& store,
+                       std::vector<WalkedPair>& walked) {
+  constexpr std::size_t at_a_time = 32;
+  for (std::size_t first = 0; first < walked.size(); first += at_a_time) {
+    const std::span<WalkedPair> some = std::span(walked).subspan(first, std::min(at_a_time, walked.size() - first));
+    std::vector<Image> finals;
+    std::vector<ImagePair> pairs;
+    for (const WalkedPair& pair : some) finals.push_back(store.read(pair.final_image));
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      pairs.push_back({&finals[i], &plan.targets[some[i].numbers.target].image});
+    }
+    try {
+      const std::vector<Distances> measured = distances.measure(pairs);
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        some[i].ssim = measured[i].ssim;
+        some[i].lpips = measured[i].lpips;
+      }
+    } catch (const Stopped&) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Path width at every record, some pairs at a time. False if a signal ended it.
+bool measure_widths(Model& model, const WalkPlan& plan, std::span<const WalkPair> pairs, const ImageStore& store,
+                    std::vector<WalkedPair>& walked) {
+  constexpr std::size_t at_a_time = 8;
+  WidthOptions options;
+  options.delta = plan.parameters.delta;
+  options.seed = plan.parameters.seed;
+  options.mode = plan.parameters.mode;
+  for (std::size_t first = 0; first < walked.size(); first += at_a_time) {
+    const std::span<WalkedPair> some = std::span(walked).subspan(first, std::min(at_a_time, walked.size() - first));
+    std::vector<Image> images;
+    std::vector<WidthPoint> points;
+    for (const WalkedPair& pair : some) {
+      for (const std::size_t number : pair.record_images) images.push_back(store.read(number));
+    }
+    for (const WalkedPair& pair : some) {
+      const WalkPair& walk = pairs[pair.number];
+      for (std::size_t i = 0; i < pair.record_images.size(); ++i) {
+        points.push_back({&images[points.size()], walk.target, walk.source_class, walk.source, walk.occurrence});
+      }
+    }
+    try {
+      std::vector<PathWidth> widths = path_widths(model, points, options);
+      auto next = widths.begin();
+      for (WalkedPair& pair : some) {
+        const auto count = static_cast<std::ptrdiff_t>(pair.record_images.size());
+        pair.widths.assign(std::make_move_iterator(next), std::make_move_iterator(next + count));
+        next += count;
+      }
+    } catch (const Stopped&) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// What takes no part in the walk itself, cheapest first.
+bool measure(Model& model, DistanceMeasure& distances, const WalkPlan& plan, std::span<const WalkPair> pairs,
+             const ImageStore& store, std::vector<WalkedPair>& walked) {
+  return measure_8bit(model, plan, store, walked) && measure_distances(distances, plan, store, walked) &&
+         (!plan.width || measure_widths(model, plan, pairs, store, walked));
 }
 
 }  // namespace
@@ -148,7 +216,8 @@ std::vector<PairNumbers> every_ordered_pair(std::size_t count) {
   return pairs;
 }
 
-WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool quiet, const PairEnded& pair_ended) {
+WalkedPairs walk_all(Model& model, DistanceMeasure& distances, const WalkPlan& plan, ImageStore& store, bool quiet,
+                     const PairEnded& pair_ended) {
   check_noise(plan);
   const std::vector<WalkPair> pairs = pairs_of(plan);
   say_what_is_assumed(model, quiet);
@@ -160,7 +229,8 @@ WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool
                               pairs.size(), plan.parameters.iterations, model.device(), to_string(model.precision()),
                               model.batch(), arena));
   WalkOptions options;
-  if (!plan.keep_path) {
+  const bool keep_records = plan.keep_path || plan.width;
+  if (!keep_records) {
     options.keeps_record_image = [shown = shown_iterations(plan.parameters)](std::int64_t iteration) {
       return std::binary_search(shown.begin(), shown.end(), iteration);
     };
@@ -168,7 +238,8 @@ WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool
   options.progress = [&](const WalkProgress& progress) { display.show(progress); };
   options.finished = [&](std::size_t number, WalkResult&& result) {
     pair_ended(plan.pairs[number], result);
-    ended[number] = set_aside(plan.pairs[number], std::move(result), *pairs[number].target, plan.keep_path, store);
+    ended[number] = set_aside(plan.pairs[number], std::move(result), *pairs[number].target, keep_records, store);
+    ended[number]->number = number;
   };
   WalkedPairs walked;
   try {
@@ -183,8 +254,8 @@ WalkedPairs walk_all(Model& model, const WalkPlan& plan, ImageStore& store, bool
     if (pair) walked.pairs.push_back(*std::move(pair));
   }
   // What was walked is worth keeping even where there is no time left to measure it.
-  walked.complete =
-      walked.fault.empty() && walked.pairs.size() == pairs.size() && measure_8bit(model, plan, store, walked.pairs);
+  walked.complete = walked.fault.empty() && walked.pairs.size() == pairs.size() &&
+                    measure(model, distances, plan, pairs, store, walked.pairs);
   return walked;
 }
 

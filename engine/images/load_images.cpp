@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "blindspot/image.h"
 #include "engine/images/refuse.h"
@@ -12,8 +13,8 @@
 namespace blindspot {
 namespace {
 
-/// Index of a tensor `image` of float32 [3, H, W] or [N, 3, H, W] at the network's input size.
-std::size_t find_image_tensor(const weights::WeightFile& file, const std::string& name, int input_size) {
+/// Index of a tensor `image` of float32 [3, H, W] or [N, 3, H, W], at the network's input size if one is given.
+std::size_t find_image_tensor(const weights::WeightFile& file, const std::string& name, std::optional<int> input_size) {
   if (file.format() != "safetensors") images::refuse(name, "is not a safetensors file");
   const std::ptrdiff_t index = file.find("image");
   if (index < 0) images::refuse(name, "has no tensor called image");
@@ -28,14 +29,14 @@ std::size_t find_image_tensor(const weights::WeightFile& file, const std::string
                    fmt::format("tensor image has shape [{}]; it must be [3,H,W] or [N,3,H,W]", fmt::join(shape, ",")));
   }
   if (tensor.count() == 0) images::refuse(name, "tensor image holds no pixels");
-  if (shape[rank - 2] != input_size || shape[rank - 1] != input_size) {
+  if (input_size && (shape[rank - 2] != *input_size || shape[rank - 1] != *input_size)) {
     images::refuse(name, fmt::format("tensor image is {}x{} pixels; the network's input is {}x{}", shape[rank - 2],
-                                     shape[rank - 1], input_size, input_size));
+                                     shape[rank - 1], *input_size, *input_size));
   }
   return static_cast<std::size_t>(index);
 }
 
-std::vector<NamedImage> load_tensor(const std::filesystem::path& path, int input_size) {
+std::vector<NamedImage> load_tensor(const std::filesystem::path& path, std::optional<int> input_size) {
   const std::string name = path.string();
   const weights::WeightFile file = weights::WeightFile::open(path);
   const std::size_t index = find_image_tensor(file, name, input_size);
@@ -45,13 +46,16 @@ std::vector<NamedImage> load_tensor(const std::filesystem::path& path, int input
     images::refuse(
         name, fmt::format("tensor image holds {}; values must be within [0,1], before any normalisation", *outside));
   }
-  const auto size = static_cast<std::size_t>(input_size), each = 3 * size * size;
-  const bool numbered = file.tensors()[index].shape.size() == 4;
+  const std::vector<std::int64_t>& shape = file.tensors()[index].shape;
+  const auto height = static_cast<int>(shape[shape.size() - 2]);
+  const auto width = static_cast<int>(shape.back());
+  const std::size_t each = std::size_t{3} * static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+  const bool numbered = shape.size() == 4;
   std::vector<NamedImage> loaded;
   for (std::size_t n = 0; n < values.size() / each; ++n) {
     const auto begin = values.begin() + static_cast<std::ptrdiff_t>(n * each);
     loaded.push_back({numbered ? fmt::format("{}[{}]", name, n) : name,
-                      Image{input_size, input_size, {begin, begin + static_cast<std::ptrdiff_t>(each)}}});
+                      Image{height, width, {begin, begin + static_cast<std::ptrdiff_t>(each)}}});
   }
   return loaded;
 }
@@ -65,6 +69,11 @@ std::vector<NamedImage> load_images(const std::filesystem::path& path, const Pre
   const Picture picture = read_picture(path);
   stop_if(cancelled);
   return {{path.string(), to_image(preprocess(picture, preprocessing))}};
+}
+
+std::vector<NamedImage> load_images_as_they_are(const std::filesystem::path& path) {
+  if (path.extension() == ".safetensors") return load_tensor(path, std::nullopt);
+  return {{path.string(), to_image(read_picture(path))}};
 }
 
 }  // namespace blindspot

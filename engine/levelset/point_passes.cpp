@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace blindspot::levelset {
 namespace {
@@ -19,6 +21,20 @@ class Forgetting {
  private:
   Network& network_;
 };
+
+/// z − ln Σ exp(others): ln(p/(1 − p)) with all its digits, however near to 1 p is.
+double log_odds(std::span<const float> logits, std::int32_t own) {
+  double largest = -std::numeric_limits<double>::infinity();
+  const auto is_other = [own](std::size_t k) { return k != static_cast<std::size_t>(own); };
+  for (std::size_t k = 0; k < logits.size(); ++k) {
+    if (is_other(k)) largest = std::max(largest, static_cast<double>(logits[k]));
+  }
+  double sum = 0;
+  for (std::size_t k = 0; k < logits.size(); ++k) {
+    if (is_other(k)) sum += std::exp(static_cast<double>(logits[k]) - largest);
+  }
+  return static_cast<double>(logits[static_cast<std::size_t>(own)]) - largest - std::log(sum);
+}
 
 }  // namespace
 
@@ -37,6 +53,7 @@ PointPasses::PointPasses(Network& network, Device& device, bool gradients)
   gradient_ = device.array(Type::float32, images);
   host_scale_.resize(static_cast<std::size_t>(slice));
   host_gradient_.resize(static_cast<std::size_t>(images.count()));
+  host_logits_.resize(static_cast<std::size_t>(slice * network.classes()));
 }
 
 void PointPasses::run(std::span<const PointRow> rows, const MakePoints& make, const UsePoint& use,
@@ -81,7 +98,10 @@ void PointPasses::judge(const UsePoint& use) {
   {
     const Array logits = network_.forward(points_);
     device_.probability(logits, classes_, probability_);
-    if (gradients_) device_.cross_entropy_seed(logits, classes_, seed_, inverse_scale_);
+    if (gradients_) {
+      device_.cross_entropy_seed(logits, classes_, seed_, inverse_scale_);
+      device_.download(logits, std::span(host_logits_));
+    }
   }
   if (gradients_) {
     network_.input_gradient(seed_, gradient_);
@@ -91,11 +111,14 @@ void PointPasses::judge(const UsePoint& use) {
   device_.download(probability_, std::span(host_probability_));
   const std::size_t values = gradients_ ? host_gradient_.size() / host_classes_.size() : 0;
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    const std::span<float> gradient = std::span(host_gradient_).subspan(i * values, values);
+    PassedPoint point = {places_[i].row, places_[i].point, host_probability_[i], {}};
     if (gradients_) {
-      for (float& value : gradient) value *= host_scale_[i];
+      const auto classes = static_cast<std::size_t>(network_.classes());
+      point.gradient = std::span(host_gradient_).subspan(i * values, values);
+      point.scale = host_scale_[i];
+      point.log_odds = log_odds(std::span(host_logits_).subspan(i * classes, classes), host_classes_[i]);
     }
-    use({places_[i].row, places_[i].point, host_probability_[i], gradient});
+    use(point);
   }
 }
 

@@ -24,13 +24,15 @@ struct PointRow {
 /// points of a row in theirs.
 using MakePoints = std::function<void(std::size_t row, std::int64_t first, Array& points)>;
 
-/// What the network says of a point. `gradient`: ∇ₓ CE(f(x), class), [3, H, W], valid during the call; empty where none
-/// was asked for.
+/// What the network says of a point. The last three only where gradients were asked for: ∇ₓ CE(f(x), class) is
+/// scale·gradient, [3, H, W], valid during the call; log_odds = ln(p/(1 − p)), from the logits.
 struct PassedPoint {
   std::size_t row = 0;
   std::int64_t point = 0;
   float probability = 0;
   std::span<const float> gradient;
+  float scale = 1;  ///< a power of two, above 0
+  double log_odds = 0;
 };
 using UsePoint = std::function<void(const PassedPoint&)>;
 
@@ -57,7 +59,7 @@ class PointPasses {
   Array points_, classes_, probability_, seed_, inverse_scale_, gradient_;
   std::vector<Place> places_;  // of the points of the slice at hand
   std::vector<std::int32_t> host_classes_;
-  std::vector<float> host_probability_, host_scale_, host_gradient_;
+  std::vector<float> host_probability_, host_scale_, host_gradient_, host_logits_;
 };
 
 /// Throws Error(usage) naming `what` unless the image has the network's input size.

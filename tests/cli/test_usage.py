@@ -7,7 +7,7 @@ import unittest
 
 from program import PROGRAM, SHARED, ProgramTest, has_shared, run
 
-COMMANDS = (["traverse"], ["grid"], ["classify"], ["gradient"], ["verify"], ["devices"], ["bench"], ["demo"],
+COMMANDS = (["traverse"], ["grid"], ["triangle"], ["path"], ["simplex"], ["width"], ["distance"], ["classify"], ["gradient"], ["verify"], ["devices"], ["bench"], ["demo"],
             ["weights"], ["weights", "inspect"], ["weights", "convert"], ["weights", "random"])
 
 

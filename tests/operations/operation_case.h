@@ -56,5 +56,6 @@ std::vector<OperationCase> plain_cases();
 std::vector<OperationCase> transformer_cases();
 std::vector<OperationCase> convolution_cases();
 std::vector<OperationCase> walk_cases();
+std::vector<OperationCase> measure_cases();
 
 }  // namespace blindspot::tests

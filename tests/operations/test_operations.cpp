@@ -33,7 +33,7 @@ double tolerance(Precision precision) {
 
 std::vector<OperationCase> all_cases() {
   std::vector<OperationCase> cases;
-  for (auto* list : {plain_cases, transformer_cases, convolution_cases, walk_cases}) {
+  for (auto* list : {plain_cases, transformer_cases, convolution_cases, walk_cases, measure_cases}) {
     for (OperationCase& operation : list()) cases.push_back(std::move(operation));
   }
   return cases;

@@ -64,6 +64,8 @@ Picture to_picture(const Image& image);
 /// Throws Stopped between decoding and preprocessing if `cancelled` says so.
 std::vector<NamedImage> load_images(const std::filesystem::path& path, const Preprocessing& preprocessing,
                                     const Cancelled& cancelled = {});
+/// The same without any preprocessing: every image has the size that its file has.
+std::vector<NamedImage> load_images_as_they_are(const std::filesystem::path& path);
 /// 8-bit RGB PNG; written to a temporary name and renamed.
 void write_png(const std::filesystem::path& path, const Picture& picture);
 std::vector<std::uint8_t> encode_png(const Picture& picture);

@@ -1,0 +1,161 @@
+// The adaptive search for the lowest confidence, on functions that are known everywhere and on a toy network. Uses
+// lowest_search.h and toy networks.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "engine/levelset/hull.h"
+#include "engine/levelset/lowest.h"
+#include "engine/levelset/lowest_search.h"
+#include "tests/walk/toy_networks.h"
+#include "tests/walk/walk_fixture.h"
+
+namespace blindspot::tests {
+namespace {
+
+using levelset::HullKnowledge;
+using levelset::HullPlace;
+using levelset::LowestSearch;
+using levelset::SearchRules;
+
+using LogOdds = std::function<double(const HullPlace&)>;
+
+struct Outcome {
+  double source = 0, lowest = 0;
+  HullPlace place{};
+  int asked = 0;
+};
+
+/// Slopes by central differences: the functions here are smooth or have their kinks elsewhere.
+Outcome search(const SearchRules& rules, const LogOdds& log_odds) {
+  LowestSearch searching(rules);
+  Outcome outcome;
+  for (std::vector<HullPlace> places = searching.next(); !places.empty(); places = searching.next()) {
+    for (const HullPlace& place : places) {
+      constexpr double step = 1e-6;
+      HullKnowledge knowledge;
+      knowledge.place = place;
+      knowledge.log_odds = log_odds(place);
+      for (std::size_t j = 0; j < 2; ++j) {
+        HullPlace after = place;
+        HullPlace before = place;
+        after.at(j) += step;
+        before.at(j) -= step;
+        knowledge.slope.at(j) = (log_odds(after) - log_odds(before)) / (2 * step);
+      }
+      searching.tell(knowledge);
+      ++outcome.asked;
+    }
+  }
+  outcome.source = searching.source_probability();
+  outcome.lowest = LowestSearch::probability(searching.lowest().log_odds);
+  outcome.place = searching.lowest().place;
+  return outcome;
+}
+
+double lowest_of_grid(const SearchRules& rules, const LogOdds& log_odds, int divisions) {
+  double lowest = 1;
+  for (int i = 0; i <= divisions; ++i) {
+    for (int j = 0; j <= (rules.targets == 1 ? 0 : divisions - i); ++j) {
+      const HullPlace place = {static_cast<double>(i) / divisions, static_cast<double>(j) / divisions};
+      lowest = std::min(lowest, LowestSearch::probability(log_odds(place)));
+    }
+  }
+  return lowest;
+}
+
+TEST_CASE("a fall between points at which the confidence is flat at 1 is found, at a third of the grid's cost") {
+  // From 16 down to about 0.4 and up again, a valley that lies between the points of the first grid. p is 1 − 1e-6 and
+  // flat there.
+  const LogOdds valley = [](const HullPlace& t) { return 0.4 + 60 * std::abs(t[0] - 0.3701); };
+  const SearchRules rules = {.targets = 1, .resolution = 128};
+  const Outcome found = search(rules, valley);
+  CHECK(found.lowest <= lowest_of_grid(rules, valley, 512) + 1e-3);
+  CHECK(std::abs(found.place[0] - 0.3701) < 1e-3);
+  CHECK(found.asked * 2 <= 129 / 3);
+}
+
+TEST_CASE("a segment that stays sure costs the first grid only") {
+  const Outcome found = search({.targets = 1, .resolution = 256}, [](const HullPlace& t) { return 12 + t[0]; });
+  CHECK(found.asked == 9);
+  CHECK(found.lowest == found.source);
+}
+
+TEST_CASE("the lowest value of wavy triangles is that of a grid four times finer") {
+  int asked = 0;
+  int grid = 0;
+  for (int number = 0; number < 12; ++number) {
+    CAPTURE(number);
+    const double phase = number;
+    const LogOdds wavy = [phase](const HullPlace& t) {
+      return 3 + 2 * std::sin(5 * t[0] + phase) + 1.5 * std::cos(6 * t[1] - 2 * phase) + 4 * t[0] * t[1];
+    };
+    const SearchRules rules = {.targets = 2, .resolution = 64};
+    const Outcome found = search(rules, wavy);
+    CHECK(found.lowest <= lowest_of_grid(rules, wavy, 256) + 1e-3);
+    asked += found.asked;
+    grid += static_cast<int>(simplex_grid_points(2, 64));
+  }
+  MESSAGE(asked, " points asked of ", grid, " of the grids");
+  CHECK(2 * asked <= grid / 3);
+}
+
+TEST_CASE("values that are not numbers end the search") {
+  const LogOdds broken = [](const HullPlace& t) { return t[0] > 0.5 ? std::nan("") : 2.0; };
+  CHECK(search({.targets = 1, .resolution = 64}, broken).lowest == doctest::Approx(LowestSearch::probability(2.0)));
+  CHECK(search({.targets = 2, .resolution = 16}, broken).asked > 0);
+}
+
+TEST_CASE("resolutions that are no multiple of the first grid, and none at all") {
+  const LogOdds valley = [](const HullPlace& t) { return 1 + 40 * std::abs(t[0] - 0.7); };
+  for (const int resolution : {1, 2, 3, 7, 9, 100, 129}) {
+    CAPTURE(resolution);
+    for (const int targets : {1, 2}) {
+      const SearchRules rules = {.targets = targets, .resolution = resolution};
+      CHECK(search(rules, valley).lowest <= lowest_of_grid(rules, valley, resolution) + 1e-9);
+    }
+  }
+}
+
+TEST_CASE("checks of a toy network agree with fine grids, in any company") {
+  const auto device = test_device();
+  constexpr int height = 6;
+  constexpr int width = 5;
+  const ToyModel model = ToyModel::random(3 * height * width, 4, 1.0, 0.5);
+  ToyNetwork network(model, *device, 4, height, width);
+  std::vector<Image> images;
+  for (std::size_t i = 0; i < 6; ++i) images.push_back(test_image(i, height, width));
+  std::vector<levelset::SearchedHull> hulls;
+  std::vector<Triangle> triangles;
+  for (std::size_t i = 0; i + 2 < images.size(); ++i) {
+    const std::vector<double> logits = model.logits(images[i].values);
+    const auto own = static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    hulls.push_back({&images[i], {&images[i + 1], &images[i + 2]}, own});
+    triangles.push_back({&images[i], &images[i + 1], &images[i + 2], own});
+  }
+  CheckOptions options;
+  options.resolution = 32;
+  const auto found = levelset::lowest_points(network, *device, hulls, options, 2, {});
+  const auto fine = levelset::triangle_hulls(network, *device, triangles, WalkMode::standard, 128, {});
+  for (std::size_t i = 0; i < hulls.size(); ++i) {
+    CAPTURE(i);
+    double lowest = 1;
+    for (const TrianglePoint& point : fine[i].points) lowest = std::min(lowest, static_cast<double>(point.probability));
+    CHECK(found[i].probability <= lowest + 1e-3);
+    CHECK(found[i].violation == (found[i].p_source - found[i].probability > options.delta));
+    CHECK(found[i].p_source == doctest::Approx(fine[i].metrics.p_source).epsilon(1e-5));
+    CHECK(found[i].forward_passes == 2 * static_cast<double>(found[i].points));
+    CHECK(found[i].grid_passes == 561);
+    const auto alone = levelset::lowest_points(network, *device, std::span(hulls).subspan(i, 1), options, 2, {});
+    CHECK(alone[0].probability == found[i].probability);
+    CHECK(alone[0].points == found[i].points);
+    CHECK(alone[0].t == found[i].t);
+  }
+  options.delta = 1.5;
+  CHECK_THROWS_AS(levelset::lowest_points(network, *device, hulls, options, 2, {}), Error);
+}
+
+}  // namespace
+}  // namespace blindspot::tests
