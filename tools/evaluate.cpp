@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <iostream>
-
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/numbers.h"
@@ -157,9 +155,6 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
   run.lpips = options.lpips;
   run.database = options.database;
   run.cancelled = stop.cancelled();
-  if (options.lpips.empty() && !options.printing.quiet) {
-    std::cerr << "without --lpips there is no LPIPS: it is null in the run database, a dash in tables\n";
-  }
   if (options.dry_run) {
     const EvaluationEstimate estimate = estimate_evaluation(run);
     print_estimate(estimate, options);
@@ -173,6 +168,7 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
       display.show({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations});
     };
     summary = evaluate(run);
+    if (options.lpips.empty()) display.message("without --lpips there is no LPIPS: null in the run database");
     if (summary.stopped) display.message("stopped; the same command goes on from here");
   }
   print_summary(summary, options);
