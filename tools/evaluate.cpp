@@ -47,8 +47,7 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
   add_count(line, "--rounds", "Targets of each source (5)", 1, run.parameters.rounds);
   line.option("--shard", "I/N", "Part I of N of the sources; `merge` joins them",
               [&run](const std::string& text) { run.shard = shard_from(text); });
-  line.option("--lpips", "FILE", "What `weights convert --lpips-heads` writes; without it there is no LPIPS",
-              options.lpips);
+  add_lpips_option(line, options.lpips);
   add_count(line, "--detailed-pairs", "Pairs of each network whose records are kept as pictures (20)", 0,
             run.parameters.detailed_pairs);
   line.flag("--dry-run", "Say what time, memory and disk it takes, and do no more", options.dry_run);
@@ -169,6 +168,7 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
       display.show({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations});
     };
     summary = evaluate(run);
+    if (options.lpips.empty()) display.message("without --lpips there is no LPIPS: null in the run database");
     if (summary.stopped) display.message("stopped; the same command goes on from here");
   }
   print_summary(summary, options);

@@ -100,11 +100,13 @@ class Estimation {
     const double short_walks = seconds_of_walks(model, images, parameters.walk, 1);
     const double walks = seconds_of_walks(model, images, parameters.walk, 1 + steps);
     const double step = std::max(0.0, walks - short_walks) / static_cast<double>(steps);
-    const auto batches = static_cast<double>((pairs + model.batch() - 1) / model.batch());
-    const double of_walks = batches * (short_walks + step * static_cast<double>(parameters.walk.iterations));
-    const auto triangles = static_cast<double>(sources * parameters.rounds * (parameters.rounds - 1) / 2);
-    const auto points = static_cast<double>(triangle_grid(parameters.hull_divisions, parameters.walk.mode).size());
-    return of_walks + seconds_of_logits(model, images) * triangles * points;
+    const std::int64_t batches = (pairs + model.batch() - 1) / model.batch();
+    const double of_walks =
+        static_cast<double>(batches) * (short_walks + step * static_cast<double>(parameters.walk.iterations));
+    const std::int64_t triangles = sources * parameters.rounds * (parameters.rounds - 1) / 2;
+    const auto points =
+        static_cast<std::int64_t>(triangle_grid(parameters.hull_divisions, parameters.walk.mode).size());
+    return of_walks + seconds_of_logits(model, images) * static_cast<double>(triangles * points);
   }
 
   /// Memory of the host and room on the disk. A final image's PNG is taken to be as large as the pictures' are, half

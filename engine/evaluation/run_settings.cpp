@@ -24,7 +24,10 @@ Value read(const Settings& settings, const std::string& name, const std::string&
   throw Error(ErrorKind::input, fmt::format("{}: its setting {} is missing or damaged", database, name));
 }
 
+/// What a message calls a setting: the option, but for what no option sets.
 std::string option_of(const std::string& name) {
+  if (name == "version" || name == "libraries" || name == "hull_divisions") return name;
+  if (name == "lpips_sha256") return "--lpips of SHA-256";
   std::string option = "--" + name;
   for (char& letter : option) {
     if (letter == '_') letter = '-';

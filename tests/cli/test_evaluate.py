@@ -86,6 +86,7 @@ class Running(EvaluateTest):
         self.assertEqual((document["pairs"], document["pairs_done"], document["pairs_before"]), (PAIRS, PAIRS, 0))
         self.assertGreater(document["device_busy"], 0)
         again = self.document("evaluate", *self.command(self.folder / "run.db"))
+        self.assertIn(b"no LPIPS", self.succeed(*self.command(self.folder / "run.db")).stderr)
         self.assertEqual(again["pairs_before"], PAIRS)
         self.assertEqual({table: len(rows) for table, rows in self.content.items() if table != "settings"},
                          {"images": 8, "unreadable": 0, "models": 1, "inputs": 8, "pairs": PAIRS,

@@ -141,6 +141,7 @@ TEST_CASE("an evaluation has all that was asked for") {
   CHECK(run.images().size() == 6);
   const std::vector<EvaluatedPair> pairs = run.pairs(0);
   REQUIRE(pairs.size() == 18);
+  Model model = Model::open("demo-resnet", place.options("run.db").network);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const EvaluatedPair& pair = pairs[i];
     CHECK(pair.source == static_cast<std::int64_t>(i) / 3);
@@ -158,6 +159,8 @@ TEST_CASE("an evaluation has all that was asked for") {
       largest = std::max(largest, std::abs(static_cast<double>(final_image.values[k]) - target.values[k]));
     }
     CHECK(std::abs(largest - pair.linf) < 0.51 / 255);
+    CHECK(model.probabilities_fp32({&final_image}, {pair.source_class}).at(0) == pair.probability_8bit);
+    CHECK(model.probabilities_fp32({&target}, {pair.target_class}).at(0) == pair.target_image_probability);
     CHECK(pair.ssim);
     CHECK_FALSE(pair.lpips);
   }
