@@ -136,9 +136,10 @@ std::string pair_row(const PageParts& parts, Thumbnails& thumbnails, const std::
   const Pair& pair = parts.data().pairs[number_of_pair];
   std::string text =
       fmt::format("<tr><td data-sort=\"{}\">{}</td>", number_of_pair + 1, pair_number(parts, number_of_pair));
-  if (parts.data().runs.size() > 1) text += "<td>" + isolated(parts.data().runs[pair.run].model) + "</td>";
-  text += fmt::format("<td class=\"thumbnails\">{}</td><td>{}</td><td>{}</td>", thumbnails.of(number_of_pair),
-                      side_text(pair.source), side_text(pair.target));
+  if (parts.data().runs.size() > 1)
+    text += "<td class=\"words\">" + isolated(parts.data().runs[pair.run].model) + "</td>";
+  text += fmt::format("<td class=\"thumbnails\">{}</td><td class=\"words\">{}</td><td class=\"words\">{}</td>",
+                      thumbnails.of(number_of_pair), side_text(pair.source), side_text(pair.target));
   for (const Column* column : shown) {
     const double value = column->value(pair);
     const bool whole = column == &columns.back();
@@ -184,8 +185,10 @@ std::string numbers_section(const PageParts& parts) {
 std::string pairs_section(PageParts& parts) {
   const std::vector<const Column*> shown = columns_with_values(parts.data());
   std::string table = "<table class=\"pairs\" id=\"pair-table\"><thead><tr>" + sortable("#", "");
-  if (parts.data().runs.size() > 1) table += "<th scope=\"col\">network</th>";
-  table += "<th scope=\"col\">source, end, target</th><th scope=\"col\">source</th><th scope=\"col\">target</th>";
+  if (parts.data().runs.size() > 1) table += "<th scope=\"col\" class=\"words\">network</th>";
+  table +=
+      "<th scope=\"col\" class=\"words\">source, end, target</th><th scope=\"col\" class=\"words\">source</th><th "
+      "scope=\"col\" class=\"words\">target</th>";
   for (const Column* column : shown) table += sortable(column->heading, column->title);
   table += "</tr></thead>\n<tbody>\n";
   Thumbnails thumbnails(parts);
