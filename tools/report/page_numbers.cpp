@@ -91,7 +91,7 @@ class Thumbnails {
     const Pair& ends = parts_.data().pairs[pair];
     const int source = remembered(ends.run, ends.source.path, [this, pair] { return parts_.input.source(pair); });
     const int target = remembered(ends.run, ends.target.path, [this, pair] { return parts_.input.target(pair); });
-    const int end = parts_.pictures.add(shrunk(parts_.input.final_picture(pair), thumbnail_side));
+    const int end = parts_.pictures.add(parts_.input.final_picture(pair), thumbnail_side);
     return thumbnail(source) + thumbnail(end) + thumbnail(target);
   }
 
@@ -99,7 +99,7 @@ class Thumbnails {
   template <typename Read>
   int remembered(std::size_t run, const std::string& path, const Read& read) {
     const auto [found, is_new] = numbers_.try_emplace({run, path}, -1);
-    if (is_new) found->second = parts_.pictures.add(shrunk(read(), thumbnail_side));
+    if (is_new) found->second = parts_.pictures.add(read(), thumbnail_side);
     return found->second;
   }
 

@@ -18,7 +18,7 @@ Json triangle_data(const Triangle& triangle, const std::array<Picture, 3>& corne
   data["corners"] = Json::array();
   for (const Point& corner : layout.corners) data["corners"].push_back({corner.x, corner.y});
   data["pictures"] = Json::array();
-  for (const Picture& corner : corners) data["pictures"].push_back(pictures.add(shrunk(corner, detail_side)));
+  for (const Picture& corner : corners) data["pictures"].push_back(pictures.add(corner, detail_side));
   const TriangleGrid grid(triangle.points);
   data["divisions"] = grid.divisions();
   data["label"] = triangle.source_label;
