@@ -3,10 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <filesystem>
 #include <fstream>
+#include <string_view>
 
 #include "blindspot/demo.h"
 #include "blindspot/error.h"
+#include "tools/report/report_data.h"
 
 namespace blindspot::tools::report {
 
@@ -23,6 +28,16 @@ ClassLabels::ClassLabels(const std::string& file, const std::string& model) {
   }
   // A folder opens but cannot be read.
   if (names_.empty()) throw Error(ErrorKind::input, fmt::format("{}: holds no names, or cannot be read", file));
+}
+
+std::string short_model_name(const std::string& name) {
+  std::filesystem::path path(name);
+  if (path.filename().empty()) path = path.parent_path();
+  const std::string extension = path.extension().string();
+  constexpr std::array<std::string_view, 4> weights{".safetensors", ".pth", ".pt", ".th"};
+  const bool known = std::find(weights.begin(), weights.end(), extension) != weights.end();
+  const std::string result = (known ? path.stem() : path.filename()).string();
+  return result.empty() ? name : result;
 }
 
 std::string ClassLabels::label(std::int64_t index) const {

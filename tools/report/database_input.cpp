@@ -25,7 +25,8 @@ NamedValue named(std::string name, const std::optional<MeanDeviation>& value) {
 }
 
 TableRow table_row_of(const blindspot::TableRow& row) {
-  TableRow result{row.model, static_cast<std::size_t>(row.sources), static_cast<std::size_t>(row.pairs), {}, {}};
+  TableRow result{
+      short_model_name(row.model), static_cast<std::size_t>(row.sources), static_cast<std::size_t>(row.pairs), {}, {}};
   result.distances = {named("RMSE", row.rmse), named("L∞", row.linf), named("SSIM", row.ssim),
                       named("LPIPS", row.lpips)};
   if (!row.confidences) return result;
@@ -120,7 +121,7 @@ class DatabaseInput final : public ReportInput {
                  const std::map<std::string, std::string>& settings) {
     const ModelInformation& information = model.information;
     Run run;
-    run.model = information.name;
+    run.model = short_model_name(information.name);
     run.iterations = database_.parameters().walk.iterations;
     run.delta = database_.parameters().walk.delta;
     run.facts = {{"name", information.name},
@@ -140,7 +141,8 @@ class DatabaseInput final : public ReportInput {
                                                                           : ClassLabels(class_names, information.name));
     for (const EvaluatedInput& seen : database_.inputs(model.number)) {
       if (seen.dropped_reason.empty()) continue;
-      data_.left_out.emplace_back(information.name + ": " + names_.at(seen.image), seen.dropped_reason);
+      data_.left_out.emplace_back(short_model_name(information.name) + ": " + names_.at(seen.image),
+                                  seen.dropped_reason);
     }
     for (const EvaluatedPair& pair : database_.pairs(model.number)) add_pair(pair);
   }

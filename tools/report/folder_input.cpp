@@ -33,7 +33,7 @@ Run run_of(const DocumentNode& root) {
   const DocumentNode model = root.at("model");
   const DocumentNode parameters = root.at("parameters");
   Run run;
-  run.model = model.at("name").text();
+  run.model = short_model_name(model.at("name").text());
   run.iterations = parameters.at("iterations").whole(0, largest_count);
   run.delta = parameters.at("delta").probability();
   add_facts(run, model);
@@ -115,7 +115,7 @@ class FolderInput final : public ReportInput {
     data_.origin = folder;
     data_.version = root.at("version").text();
     data_.interrupted = root.has("interrupted");
-    labels_ = ClassLabels(class_names, data_.runs[0].model);
+    labels_ = ClassLabels(class_names, root.at("model").at("name").text());
     Numbering sources, targets;
     for (const DocumentNode& node : root.at("pairs").elements()) {
       Pair pair = pair_of(node, labels_);

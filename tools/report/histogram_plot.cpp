@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tools/report/markup.h"
 #include "tools/report/plots.h"
 
 namespace blindspot::tools::report {
@@ -27,8 +28,10 @@ Bins bins_of(const std::vector<double>& values) {
   const std::vector<double> ticks = round_ticks(range, static_cast<int>(wanted));
   const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : range.length();
   Bins bins;
-  bins.range.low = std::floor(range.low / step + 1e-9) * step;
-  const double steps = std::max(1.0, std::ceil((range.high - bins.range.low) / step - 1e-9));
+  // A value that rounding put beyond a round number belongs to the bin that ends there.
+  constexpr double slack = 0.01;
+  bins.range.low = std::floor(range.low / step + slack) * step;
+  const double steps = std::max(1.0, std::ceil((range.high - bins.range.low) / step - slack));
   bins.range.high = bins.range.low + steps * step;
   bins.counts.resize(static_cast<std::size_t>(steps));
   for (const double value : values) {
@@ -100,7 +103,7 @@ Figure histogram_figure(const Histogram& histogram) {
     const Point middle = axes.at(median, 0);
     const std::array<Point, 2> mark{Point{middle.x, axes.top_left.y}, middle};
     canvas.line(mark, {{Ink::target, {}}, 1.5, true});
-    canvas.text({figure_width - 24, 16}, fmt::format("median {:.4g}", median),
+    canvas.text({figure_width - 24, 16}, "median " + number(median),
                 {small_letter_size, Anchor::end, Ink::target, true});
     canvas.text({38, 16}, "pairs", {small_letter_size, Anchor::middle, Ink::muted, false});
   };

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "tools/report/assets.h"
@@ -52,16 +53,18 @@ std::string figure_element(const Figure& figure, const std::string& caption, con
 }
 
 std::vector<std::size_t> usual_detailed_pairs(const ReportInput& input) {
-  const std::size_t count = input.data().pairs.size();
-  std::vector<std::size_t> pairs;
-  for (const bool with_path : {true, false}) {
-    for (std::size_t i = 0; i < count && pairs.size() < most_detailed_pairs; ++i) {
-      if (input.has_path(i) == with_path) pairs.push_back(i);
-    }
+  const std::vector<Pair>& pairs = input.data().pairs;
+  bool any_path = false;
+  for (std::size_t i = 0; i < pairs.size() && !any_path; ++i) any_path = input.has_path(i);
+  const std::size_t share = most_detailed_pairs / std::max<std::size_t>(input.data().runs.size(), 1);
+  std::vector<std::size_t> chosen, of_run(input.data().runs.size());
+  for (std::size_t i = 0; i < pairs.size() && chosen.size() < most_detailed_pairs; ++i) {
     // Where some paths were kept, those are the pairs that were chosen when the walks were made.
-    if (!pairs.empty()) break;
+    if (input.has_path(i) != any_path || of_run[pairs[i].run] >= std::max<std::size_t>(share, 1)) continue;
+    ++of_run[pairs[i].run];
+    chosen.push_back(i);
   }
-  return pairs;
+  return chosen;
 }
 
 std::string page_text(const ReportInput& input, const PageChoice& choice) {

@@ -16,7 +16,7 @@ struct PageChoice {
   Cancelled cancelled;
 };
 
-/// The first pairs whose path was kept, else the first; at most `most_detailed_pairs`.
+/// The first pairs of each network whose path was kept, else the first; at most `most_detailed_pairs`, shared evenly.
 std::vector<std::size_t> usual_detailed_pairs(const ReportInput& input);
 
 /// The whole file. Throws Error(input) where an image cannot be read, and Stopped.

@@ -91,7 +91,7 @@ class Thumbnails {
     const Pair& ends = parts_.data().pairs[pair];
     const int source = remembered(ends.run, ends.source.path, [this, pair] { return parts_.input.source(pair); });
     const int target = remembered(ends.run, ends.target.path, [this, pair] { return parts_.input.target(pair); });
-    const int end = parts_.pictures.add(shrunk(parts_.input.final_picture(pair), thumbnail_side));
+    const int end = parts_.pictures.add(parts_.input.final_picture(pair), thumbnail_side);
     return thumbnail(source) + thumbnail(end) + thumbnail(target);
   }
 
@@ -99,7 +99,7 @@ class Thumbnails {
   template <typename Read>
   int remembered(std::size_t run, const std::string& path, const Read& read) {
     const auto [found, is_new] = numbers_.try_emplace({run, path}, -1);
-    if (is_new) found->second = parts_.pictures.add(shrunk(read(), thumbnail_side));
+    if (is_new) found->second = parts_.pictures.add(read(), thumbnail_side);
     return found->second;
   }
 
@@ -136,9 +136,10 @@ std::string pair_row(const PageParts& parts, Thumbnails& thumbnails, const std::
   const Pair& pair = parts.data().pairs[number_of_pair];
   std::string text =
       fmt::format("<tr><td data-sort=\"{}\">{}</td>", number_of_pair + 1, pair_number(parts, number_of_pair));
-  if (parts.data().runs.size() > 1) text += "<td>" + isolated(parts.data().runs[pair.run].model) + "</td>";
-  text += fmt::format("<td class=\"thumbnails\">{}</td><td>{}</td><td>{}</td>", thumbnails.of(number_of_pair),
-                      side_text(pair.source), side_text(pair.target));
+  if (parts.data().runs.size() > 1)
+    text += "<td class=\"words\">" + isolated(parts.data().runs[pair.run].model) + "</td>";
+  text += fmt::format("<td class=\"thumbnails\">{}</td><td class=\"words\">{}</td><td class=\"words\">{}</td>",
+                      thumbnails.of(number_of_pair), side_text(pair.source), side_text(pair.target));
   for (const Column* column : shown) {
     const double value = column->value(pair);
     const bool whole = column == &columns.back();
@@ -184,8 +185,10 @@ std::string numbers_section(const PageParts& parts) {
 std::string pairs_section(PageParts& parts) {
   const std::vector<const Column*> shown = columns_with_values(parts.data());
   std::string table = "<table class=\"pairs\" id=\"pair-table\"><thead><tr>" + sortable("#", "");
-  if (parts.data().runs.size() > 1) table += "<th scope=\"col\">network</th>";
-  table += "<th scope=\"col\">source, end, target</th><th scope=\"col\">source</th><th scope=\"col\">target</th>";
+  if (parts.data().runs.size() > 1) table += "<th scope=\"col\" class=\"words\">network</th>";
+  table +=
+      "<th scope=\"col\" class=\"words\">source, end, target</th><th scope=\"col\" class=\"words\">source</th><th "
+      "scope=\"col\" class=\"words\">target</th>";
   for (const Column* column : shown) table += sortable(column->heading, column->title);
   table += "</tr></thead>\n<tbody>\n";
   Thumbnails thumbnails(parts);

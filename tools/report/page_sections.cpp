@@ -21,8 +21,8 @@ std::string link(const char* id, const char* text) {
 }
 
 std::string image_element(const Picture& picture, const std::string& alternative) {
-  return fmt::format("<img src=\"{}\" alt=\"{}\" width=\"{}\" height=\"{}\" decoding=\"async\">", data_address(picture),
-                     escaped(alternative), picture.width, picture.height);
+  return fmt::format("<img src=\"{}\" alt=\"{}\" width=\"{}\" height=\"{}\" decoding=\"async\">",
+                     data_address(picture, grid_side), escaped(alternative), picture.width, picture.height);
 }
 
 std::string card(const std::string& value, const std::string& what) {
@@ -92,7 +92,7 @@ Json walk_data(const std::vector<Stop>& stops, const Pair& pair, const Run& run,
     entry["iteration"] = stop.iteration;
     entry["p"] = json_number(stop.probability);
     entry["q"] = json_number(stop.target_probability);
-    entry["picture"] = pictures.add(shrunk(stop.picture, detail_side));
+    entry["picture"] = pictures.add(stop.picture, detail_side);
     walk["stops"].push_back(std::move(entry));
   }
   return walk;
@@ -130,7 +130,7 @@ std::string walk_article(PageParts& parts, std::size_t number) {
   const auto end_image = [&parts](const Picture& picture, const std::string& alternative, const std::string& caption) {
     return fmt::format(
         "<figure class=\"end\"><img data-picture=\"{}\" alt=\"{}\"><figcaption>{}</figcaption></figure>\n",
-        parts.pictures.add(shrunk(picture, detail_side)), escaped(alternative), caption);
+        parts.pictures.add(picture, detail_side), escaped(alternative), caption);
   };
   std::string text = fmt::format(
       "<article class=\"walk\" data-walk=\"{}\" id=\"pair-{}\">\n<h3>{} → {} <small>pair {}{}</small></h3>\n", index,
@@ -208,8 +208,8 @@ std::string grid_section(PageParts& parts) {
       const std::string what = cell.original ? fmt::format("original, {}", pair.source.label)
                                              : fmt::format("from {} towards {}", pair.source.label, pair.target.label);
       text += fmt::format("<td{}>{}<span class=\"value{}\">{}</span></td>", cell.original ? " class=\"original\"" : "",
-                          image_element(shrunk(picture, detail_side / 2), what),
-                          !cell.original && pair.outside ? " outside" : "", report::number(confidence));
+                          image_element(picture, what), !cell.original && pair.outside ? " outside" : "",
+                          report::number(confidence));
     }
     text += "</tr>\n";
   }

@@ -18,7 +18,7 @@ Json triangle_data(const Triangle& triangle, const std::array<Picture, 3>& corne
   data["corners"] = Json::array();
   for (const Point& corner : layout.corners) data["corners"].push_back({corner.x, corner.y});
   data["pictures"] = Json::array();
-  for (const Picture& corner : corners) data["pictures"].push_back(pictures.add(shrunk(corner, detail_side)));
+  for (const Picture& corner : corners) data["pictures"].push_back(pictures.add(corner, detail_side));
   const TriangleGrid grid(triangle.points);
   data["divisions"] = grid.divisions();
   data["label"] = triangle.source_label;
@@ -68,6 +68,8 @@ std::string triangle_article(PageParts& parts, std::size_t number_of_triangle) {
   const double limit = triangle.p_source - parts.data().runs[triangle.run].delta;
   const std::size_t index = parts.triangles.size();
   parts.triangles.push_back(triangle_data(triangle, corners, parts.pictures));
+  const std::string network =
+      parts.data().runs.size() > 1 ? ", " + isolated(parts.data().runs[triangle.run].model) : "";
   const bool true_to_distance = triangle_layout(corners).true_to_distance;
   return fmt::format(
              "<article class=\"triangle\" data-triangle=\"{0}\">\n<h3>{1} <small>{2}</small></h3>\n<div class=\"map\" "
@@ -80,7 +82,7 @@ std::string triangle_article(PageParts& parts, std::size_t number_of_triangle) {
              "role=\"img\" "
              "aria-label=\"The mixed image\"></canvas><figcaption id=\"mix-{0}\" "
              "aria-live=\"polite\"></figcaption></figure>\n",
-             index, isolated(triangle.source_label), isolated(triangle.source),
+             index, isolated(triangle.source_label), isolated(triangle.source) + network,
              inline_svg(triangle_figure(triangle, corners, limit, "")), corners[0].width, corners[0].height) +
          metrics(triangle) +
          fmt::format(

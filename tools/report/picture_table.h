@@ -9,19 +9,18 @@
 
 namespace blindspot::tools::report {
 
-/// PNG, which is exact, up to this side; JPEG above it, where the size of the page counts.
+/// Pictures up to this side that are shown at their own size are PNG, which is exact; others are JPEG, where the size
+/// of the page counts.
 inline constexpr int largest_exact_side = 64;
-inline constexpr int thumbnail_side = 64, detail_side = 256;
+inline constexpr int thumbnail_side = 64, grid_side = 128, detail_side = 256;
 
-/// Shrunk so that no side is above `side`; smaller pictures stay as they are.
-Picture shrunk(const Picture& picture, int side);
-/// data:image/…;base64,…
-std::string data_address(const Picture& picture);
+/// data:image/…;base64,… of the picture, shrunk so that no side is above `side`.
+std::string data_address(const Picture& picture, int side);
 
 class PictureTable {
  public:
   /// Its number in `addresses`; −1 for an empty picture.
-  int add(const Picture& picture);
+  int add(const Picture& picture, int side);
   const std::vector<std::string>& addresses() const { return addresses_; }
 
  private:

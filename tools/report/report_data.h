@@ -53,11 +53,14 @@ struct Pair {
 
 /// One network and the parameters of its walks.
 struct Run {
-  std::string model;  ///< as the user gave it
+  std::string model;  ///< what the page calls it; `facts` holds its name as the user gave it
   std::int64_t iterations = 0;
   double delta = unknown;
   std::vector<std::pair<std::string, std::string>> facts;  ///< what there is to say about it, in order
 };
+
+/// "resnet20" for "weights/resnet20.th": what tells networks apart where there is little room.
+std::string short_model_name(const std::string& name);
 
 struct HullPoint {
   double t1 = 0, t2 = 0, probability = unknown;
