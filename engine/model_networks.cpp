@@ -193,20 +193,7 @@ void ModelNetworks::prepare_points(std::size_t images, const std::function<void(
 
 void ModelNetworks::make_room_for_gradients() {
   if (committed_bytes_ == 0) return;  // arrays are taken one by one
-  Network& network = *working_.network;
-  Device& device = *working_.device;
-  const Shape images = {network.batch(), 3, network.height(), network.width()};
-  commit(device.rehearse([&] {
-    const Array input = device.array(Type::float32, images);
-    const Array logits = network.forward(input);
-    const Array classes = device.array(Type::int32, {network.batch()});
-    const Array seed = device.array(Type::float32, logits.shape());
-    const Array inverse_scale = device.array(Type::float32, {network.batch()});
-    Array gradient = device.array(Type::float32, images);
-    network.input_gradient(seed, gradient);
-    network.forget();
-  }),
-         network.batch());
+  commit(bytes_of_both_passes(working()), working().network->batch());
 }
 
 std::size_t ModelNetworks::prepare_walks(std::size_t pairs) {
