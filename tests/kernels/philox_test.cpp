@@ -18,7 +18,7 @@ const levelset::StreamIdentity identities[] = {
      .occurrence = 0xFFFFFF,
      .use = levelset::RandomUse::width_directions}};
 
-kernels::RandomStream stream_of(const levelset::StreamIdentity& identity) {
+kernels::RandomStream kernel_stream_of(const levelset::StreamIdentity& identity) {
   const auto low = [](std::uint64_t value) { return static_cast<std::uint32_t>(value); };
   const auto high = [](std::uint64_t value) { return static_cast<std::uint32_t>(value >> 32U); };
   const auto use = static_cast<std::uint32_t>(identity.use);
@@ -36,10 +36,10 @@ TEST_CASE("uniform and Gaussian numbers have the host's bits") {
         std::vector<float> expected(static_cast<std::size_t>(count));
         const DeviceValues<float> values(room(count), shift);
         levelset::uniform(identity, expected);
-        REQUIRE(kernels::uniform(stream_of(identity), values.data(), count, nullptr) == cudaSuccess);
+        REQUIRE(kernels::uniform(kernel_stream_of(identity), values.data(), count, nullptr) == cudaSuccess);
         CHECK(values.elements() == expected);
         levelset::gaussian(identity, expected);
-        REQUIRE(kernels::gaussian(stream_of(identity), values.data(), count, nullptr) == cudaSuccess);
+        REQUIRE(kernels::gaussian(kernel_stream_of(identity), values.data(), count, nullptr) == cudaSuccess);
         CHECK(values.elements() == expected);
       }
     }
