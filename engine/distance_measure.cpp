@@ -48,6 +48,10 @@ DistanceMeasure DistanceMeasure::open(const DistanceOptions& options) {
   return DistanceMeasure(std::move(made));
 }
 
+void DistanceMeasure::prepare(int height, int width) {
+  implementation_->distances->prepare({height, width});
+}
+
 std::vector<Distances> DistanceMeasure::measure(std::span<const ImagePair> pairs) {
   return implementation_->distances->measure(pairs, implementation_->cancelled);
 }

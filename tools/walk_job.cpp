@@ -223,6 +223,8 @@ WalkedPairs walk_all(Model& model, DistanceMeasure& distances, const WalkPlan& p
   say_what_is_assumed(model, quiet);
   std::vector<std::optional<WalkedPair>> ended(pairs.size());
   ProgressDisplay display(quiet);
+  const int side = model.information().preprocessing.input_size;
+  if (!pairs.empty()) distances.prepare(side, side);
   constexpr double mebibyte = 1024.0 * 1024.0;
   const double arena = static_cast<double>(model.prepare_walks(pairs.size())) / mebibyte;
   display.message(fmt::format("{} pairs of {} steps on {} in {}, {} at a time, {:.1f} MiB for the arrays of the run",
@@ -253,9 +255,14 @@ WalkedPairs walk_all(Model& model, DistanceMeasure& distances, const WalkPlan& p
   for (std::optional<WalkedPair>& pair : ended) {
     if (pair) walked.pairs.push_back(*std::move(pair));
   }
-  // What was walked is worth keeping even where there is no time left to measure it.
-  walked.complete = walked.fault.empty() && walked.pairs.size() == pairs.size() &&
-                    measure(model, distances, plan, pairs, store, walked.pairs);
+  // What was walked is worth keeping even where there is no time, or no device, left to measure it.
+  try {
+    walked.complete = walked.fault.empty() && walked.pairs.size() == pairs.size() &&
+                      measure(model, distances, plan, pairs, store, walked.pairs);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::device) throw;
+    walked.fault = error.what();
+  }
   return walked;
 }
 

@@ -201,8 +201,10 @@ void OpenedRun::load_images() {
                           options_.images.string(), images_.empty() ? "holds no image" : "holds one image only", why));
 }
 
-void OpenedRun::prepare(OpenedNetwork& network) const {
+void OpenedRun::prepare(OpenedNetwork& network) {
   Model& model = *network.model;
+  const int side = model.information().preprocessing.input_size;
+  distances_->prepare(side, side);
   model.prepare_walks(images_.size() * static_cast<std::size_t>(options_.parameters.rounds));
   EvaluatedModel now;
   now.number = network.row.number;

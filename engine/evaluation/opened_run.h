@@ -32,7 +32,7 @@ class OpenedRun {
   void open(RunStore* store);
   /// Takes the memory, which decides the batch and with it the network's last bits, and compares that with what was
   /// recorded. Comes before all work of a network, when those before it have given back theirs.
-  void prepare(OpenedNetwork& network) const;
+  void prepare(OpenedNetwork& network);
 
   std::vector<OpenedNetwork>& networks() { return networks_; }
   DistanceMeasure& distances() { return *distances_; }

@@ -84,9 +84,9 @@ std::vector<Distances> ImageDistances::measure(std::span<const ImagePair> pairs,
       done[i] = true;
       batch.push_back(pairs[i]);
       of_batch.push_back(&results[i]);
+      prepare(size);
       if (static_cast<std::int64_t>(batch.size()) < batch_) continue;
       stop_if(cancelled);
-      prepare(size);
       measure_batch(batch, of_batch);
       batch.clear();
       of_batch.clear();
@@ -99,9 +99,20 @@ std::vector<Distances> ImageDistances::measure(std::span<const ImagePair> pairs,
   return results;
 }
 
-/// Builds AlexNet for the size, and takes the memory of a batch.
 void ImageDistances::prepare(const Size& size) {
-  if (size == prepared_) return;
+  while (size != prepared_) {
+    try {
+      take_memory(size);
+    } catch (const OutOfMemory&) {
+      prepared_ = {};
+      features_.reset();
+      if (batch_ == 1) throw;
+      batch_ /= 2;
+    }
+  }
+}
+
+void ImageDistances::take_memory(const Size& size) {
   prepared_ = {};
   features_.reset();
   if (lpips_ && std::min(size.height, size.width) >= smallest_side_with_lpips) {

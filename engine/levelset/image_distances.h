@@ -24,14 +24,16 @@ class ImageDistances {
   ImageDistances(Device& device, std::optional<weights::StateDict> lpips, WalkMode mode);
   ~ImageDistances();
 
-  std::vector<Distances> measure(std::span<const ImagePair> pairs, const Cancelled& cancelled);
-
- private:
   struct Size {
     std::int64_t height = 0, width = 0;
     bool operator==(const Size&) const = default;
   };
+  /// Builds AlexNet for the size, and takes the memory of a batch; of a smaller one where there is not enough.
   void prepare(const Size& size);
+  std::vector<Distances> measure(std::span<const ImagePair> pairs, const Cancelled& cancelled);
+
+ private:
+  void take_memory(const Size& size);
   void measure_batch(std::span<const ImagePair> pairs, std::span<Distances* const> results);
   void measure_lpips(const Array& images, std::span<Distances* const> results);
 

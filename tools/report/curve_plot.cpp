@@ -11,7 +11,8 @@ namespace blindspot::tools::report {
 
 namespace {
 
-constexpr double figure_width = 420, figure_height = 240;
+constexpr double figure_width = 420, figure_height = 254;
+constexpr double top = 46;  // room for a legend of two lines: names of classes may be long
 
 /// The finite points of one curve; gaps where the walk had no number.
 void draw_curve(Canvas& canvas, const Axes& axes, const std::vector<Record>& records, double Record::*value, Ink ink) {
@@ -25,20 +26,20 @@ void draw_curve(Canvas& canvas, const Axes& axes, const std::vector<Record>& rec
 }
 
 void draw_legend(Canvas& canvas, const Pair& pair) {
-  canvas.disc({50, 13}, 4, {Ink::source, {}}, {});
-  canvas.text({59, 17}, fmt::format("as “{}” (source)", pair.source.label),
+  canvas.disc({50, 11}, 4, {Ink::source, {}}, {});
+  canvas.text({59, 15}, fmt::format("as “{}” (source)", pair.source.label),
               {letter_size, Anchor::start, Ink::source, true});
-  canvas.text({figure_width - 20, 17}, fmt::format("as “{}” (target)", pair.target.label),
-              {letter_size, Anchor::end, Ink::target, true});
-  canvas.disc({figure_width - 12, 13}, 4, {Ink::target, {}}, {});
+  canvas.disc({50, 28}, 4, {Ink::target, {}}, {});
+  canvas.text({59, 32}, fmt::format("as “{}” (target)", pair.target.label),
+              {letter_size, Anchor::start, Ink::target, true});
 }
 
 }  // namespace
 
 Axes curve_axes(const Run& run) {
-  return {{44, 32},
+  return {{44, top},
           figure_width - 44 - 14,
-          figure_height - 32 - 46,
+          figure_height - top - 46,
           {0, std::max(1.0, static_cast<double>(run.iterations))},
           {0, 1}};
 }

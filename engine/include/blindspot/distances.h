@@ -59,6 +59,9 @@ class DistanceMeasure {
   DistanceMeasure& operator=(DistanceMeasure&&) noexcept;
   ~DistanceMeasure();
 
+  /// Takes the device memory for pairs of this size, so that none is wanting after hours of walking; `measure` does it
+  /// by itself otherwise. Where there is no room, fewer pairs go at a time. Throws Error(device) if one has no room.
+  void prepare(int height, int width);
   /// One entry for each pair, in their order. Throws Error(usage) for two images of unequal size, and Stopped.
   std::vector<Distances> measure(std::span<const ImagePair> pairs);
   /// Of the LPIPS file; empty where none was named.
