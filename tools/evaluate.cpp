@@ -15,7 +15,6 @@ namespace blindspot::tools {
 namespace {
 
 constexpr std::int64_t most = 1'000'000'000;
-constexpr double mebibyte = 1024.0 * 1024.0;
 
 struct EvaluateOptions {
   EvaluationOptions run;
@@ -105,6 +104,7 @@ std::string duration(double seconds) {
 }
 
 std::string size(std::uint64_t bytes) {
+  constexpr double mebibyte = 1024.0 * 1024.0;
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / mebibyte);
 }
 

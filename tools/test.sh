@@ -56,6 +56,7 @@ run_onednn_3() {
 run_clang_tidy() {
   cmake --preset release -B build/tidy -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=10 -DBLINDSPOT_CUDA=OFF \
     -DPython3_EXECUTABLE=/usr/bin/python3 >build/tidy-configure.log
+  cmake --build build/tidy --target generated_sources >>build/tidy-configure.log
   run-clang-tidy -quiet -j "$(nproc)" -p build/tidy -extra-arg=-Wno-unknown-warning-option \
     -checks=-bugprone-suspicious-include '-header-filter=(engine|weights|tools|bench|tests)/.*\.(h|cpp)$' \
     >build/clang-tidy.log 2>&1 || { grep -E '(error|warning): ' build/clang-tidy.log | sort -u; exit 1; }

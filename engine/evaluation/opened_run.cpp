@@ -237,6 +237,7 @@ std::vector<EvaluatedInput> OpenedRun::classify(OpenedNetwork& network) const {
     for (std::size_t i = first; i < std::min(first + images_at_a_time, all.size()); ++i) {
       images.push_back(to_image(*all[i]));
     }
+    pointers.reserve(images.size());
     for (const Image& image : images) pointers.push_back(&image);
     for (const std::vector<float>& logits : model.logits(pointers)) {
       classes.push_back(static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));

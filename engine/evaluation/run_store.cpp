@@ -158,7 +158,7 @@ std::map<PairKey, Image> RunStore::final_images(std::int64_t model, int height, 
   rows.bind(model);
   while (rows.step()) {
     Image image{height, width, rows.floats(2)};
-    if (image.values.size() != static_cast<std::size_t>(3 * height * width)) {
+    if (image.values.size() != std::size_t{3} * static_cast<std::size_t>(height) * static_cast<std::size_t>(width)) {
       throw Error(ErrorKind::input, fmt::format("{}: a final image has the wrong size; the file is damaged", name()));
     }
     images.emplace(PairKey{rows.integer(0), rows.integer(1)}, std::move(image));

@@ -122,7 +122,7 @@ TEST_CASE("resolutions that are no multiple of the first grid, and none at all")
 TEST_CASE("slopes come from the gradient: a linear fall needs no point but the first grid's") {
   const auto device = test_device();
   constexpr int side = 6;
-  const ToyModel model = ToyModel::random(3 * side * side, 2, 0.4, 0);
+  const ToyModel model = ToyModel::random(std::int64_t{3} * side * side, 2, 0.4, 0);
   ToyNetwork network(model, *device, 4, side, side);
   const Image one = test_image(0, side, side);
   const Image other = test_image(1, side, side);
@@ -147,7 +147,7 @@ TEST_CASE("checks of a toy network agree with fine grids, in any company") {
   const auto device = test_device();
   constexpr int height = 6;
   constexpr int width = 5;
-  const ToyModel model = ToyModel::random(3 * height * width, 4, 1.5, 3);
+  const ToyModel model = ToyModel::random(std::int64_t{3} * height * width, 4, 1.5, 3);
   ToyNetwork network(model, *device, 4, height, width);
   std::vector<Image> images;
   for (std::size_t i = 0; i < 6; ++i) images.push_back(test_image(i, height, width));

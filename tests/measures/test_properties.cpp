@@ -16,7 +16,7 @@ namespace {
 
 constexpr int height = 6;
 constexpr int width = 5;
-constexpr std::int64_t values = 3 * height * width;
+constexpr std::int64_t values = std::int64_t{3} * height * width;
 
 struct Toy {
   std::unique_ptr<Device> device = test_device();

@@ -42,6 +42,7 @@ TEST_CASE("whole numbers of every width, their ends among them") {
     using Limits = std::numeric_limits<Number>;
     const std::vector<Number> numbers{0, 1, 100, Limits::min(), Limits::max()};
     std::vector<float> expected;
+    expected.reserve(numbers.size());
     for (const Number value : numbers) expected.push_back(static_cast<float>(value));
     CHECK(floats_of(type, numbers) == expected);
   };

@@ -18,26 +18,10 @@ constexpr Rgb rgb(unsigned value) {
 }  // namespace
 
 Rgb light_colour(Ink ink) {
-  switch (ink) {
-    case Ink::text:
-      return rgb(0x1c2330);
-    case Ink::muted:
-      return rgb(0x5b6472);
-    case Ink::rule:
-      return rgb(0xdde1e7);
-    case Ink::source:
-      return rgb(0x1f6f8b);
-    case Ink::target:
-      return rgb(0xb4562b);
-    case Ink::limit:
-      return rgb(0x8a93a1);
-    case Ink::band:
-      return rgb(0xd3e5ea);
-    case Ink::mark:
-      return rgb(0xc0392b);
-    default:
-      return rgb(0xffffff);
-  }
+  // In the order of Ink; none and exact have no colour of their own.
+  constexpr std::array<std::uint32_t, 11> colours{0xffffff, 0xffffff, 0x1c2330, 0x5b6472, 0xdde1e7, 0x1f6f8b,
+                                                  0xb4562b, 0x8a93a1, 0xd3e5ea, 0xc0392b, 0xffffff};
+  return rgb(colours.at(static_cast<std::size_t>(ink)));
 }
 
 std::string_view ink_name(Ink ink) {

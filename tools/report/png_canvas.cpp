@@ -2,6 +2,7 @@
 #include <cairo.h>
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
 
@@ -35,7 +36,8 @@ Surface new_surface(int width, int height) {
 class CairoCanvas final : public Canvas {
  public:
   CairoCanvas(double width, double height, double scale)
-      : surface_(new_surface(static_cast<int>(width * scale + 0.5), static_cast<int>(height * scale + 0.5))),
+      : surface_(
+            new_surface(static_cast<int>(std::lround(width * scale)), static_cast<int>(std::lround(height * scale)))),
         context_(cairo_create(surface_.get())) {
     cairo_scale(context_.get(), scale, scale);
     cairo_set_line_join(context_.get(), CAIRO_LINE_JOIN_ROUND);

@@ -91,7 +91,7 @@ class SvgCanvas final : public Canvas {
 };
 
 std::string view_box(const Figure& figure) {
-  return fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\"",
+  return fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img")",
                      coordinate(figure.width), coordinate(figure.height));
 }
 

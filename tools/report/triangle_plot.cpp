@@ -89,6 +89,7 @@ void draw_bands(Canvas& canvas, const std::vector<Cell>& cells) {
       if (band < last) piece = clipped(piece, (band + 1) * band_width, false);
       if (piece.size() < 3) continue;
       std::vector<Point> polygon;
+      polygon.reserve(piece.size());
       for (const Node& corner : piece) polygon.push_back(corner.point);
       bands[std::min(band, static_cast<int>(1 / band_width) - 1)].push_back(std::move(polygon));
     }
@@ -145,7 +146,7 @@ TriangleGrid::TriangleGrid(const std::vector<HullPoint>& points) {
     if (point.t2 > 1.0 / most_divisions) step = std::min(step, point.t2);
   }
   divisions_ = static_cast<int>(std::lround(1 / step));
-  const auto side = static_cast<std::size_t>(divisions_ + 1);
+  const auto side = static_cast<std::size_t>(divisions_) + 1;
   values_.assign(side * side, unknown);
   for (const HullPoint& point : points) {
     const auto i = static_cast<std::size_t>(std::lround(point.t1 * divisions_));
