@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "blindspot/distances.h"
 #include "tools/commands.h"
 #include "tools/numbers.h"
@@ -86,7 +88,8 @@ int write_pictures(const DemoOptions& options, const StopSignals& stop) {
     result["classes"] = drawn_class_names();
     print(to_text(result));
   } else {
-    print(fmt::format("{} pictures of {} classes are in {}\n", count, classes, options.images));
+    print(fmt::format("{} pictures of {} classes are in {}\n", count, std::min<std::uint64_t>(count, classes),
+                      options.images));
   }
   return 0;
 }

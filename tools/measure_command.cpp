@@ -108,7 +108,7 @@ Json fractions_json(const std::array<double, 4>& fractions) {
 std::string fractions_text(const std::array<double, 4>& fractions) {
   std::string text;
   for (std::size_t d = 0; d < fractions.size(); ++d) {
-    text += fmt::format("{}{:.4f} within {}", text.empty() ? "" : ", ", fractions[d], confidence_drops[d]);
+    text += fmt::format("{}{:.4f} at {}", text.empty() ? "" : ", ", fractions[d], confidence_drops[d]);
   }
   return text;
 }

@@ -84,13 +84,14 @@ Json simplex_json(const OpenedMeasure& measure, const SimplexCommand& command, c
 std::string simplex_text(const OpenedMeasure& measure, const SimplexCommand& command, const SimplexHull& hull) {
   std::string text = fmt::format("{} at {}: {:.4f}\n", measure.names.label(measure.source_class),
                                  measure.images[0].name, hull.p_source);
-  text += fmt::format("{} points {}: mean {:.4f}, lowest {:.4f}\nshare of points {}\n", hull.points.size(),
-                      hull.sampled ? "drawn" : "of a grid", hull.mean, hull.minimum, fractions_text(hull.fractions));
+  text += fmt::format("{} points {}: mean {:.4f}, lowest {:.4f}\nshare of points above the source less a drop: {}\n",
+                      hull.points.size(), hull.sampled ? "drawn" : "of a grid", hull.mean, hull.minimum,
+                      fractions_text(hull.fractions));
   if (!hull.sampled) return text;
   text += fmt::format("at the level {}: mean {:.4f} to {:.4f}", command.options.confidence_level,
                       hull.mean_interval.low, hull.mean_interval.high);
   for (std::size_t d = 0; d < hull.fractions.size(); ++d) {
-    text += fmt::format(", share within {} {:.4f} to {:.4f}", confidence_drops[d], hull.fraction_intervals[d].low,
+    text += fmt::format(", share at {} {:.4f} to {:.4f}", confidence_drops[d], hull.fraction_intervals[d].low,
                         hull.fraction_intervals[d].high);
   }
   return text + "\n";

@@ -56,14 +56,22 @@ std::string triangle_text(const OpenedMeasure& measure, const TriangleHull& hull
   const HullMetrics& metrics = hull.metrics;
   std::string text = fmt::format("{} at {}: {:.4f}\n", measure.names.label(measure.source_class),
                                  measure.images[0].name, metrics.p_source);
+  text += "     t2";
+  for (const TrianglePoint& point : hull.points) {
+    if (point.t1 == 0) text += fmt::format(" {:<5.1f}", point.t2);
+  }
+  text.erase(text.find_last_not_of(' ') + 1);
+  text += '\n';
   double row = -1;
   for (const TrianglePoint& point : hull.points) {
     if (point.t1 != row) text += fmt::format("{}t1 {:.1f} ", row < 0 ? "" : "\n", point.t1);
     row = point.t1;
     text += fmt::format(" {:.3f}", point.probability);
   }
-  return text + fmt::format("\nmean {:.4f}; share of points {}\nedges from the source: mean {:.4f}, lowest {:+.4f}\n",
-                            metrics.mean, fractions_text(metrics.fractions), metrics.edge_mean, metrics.edge_minimum);
+  return text + fmt::format(
+                    "\nmean {:.4f}; share of points above the source less a drop: {}\nedges from the source: mean "
+                    "{:.4f}, lowest {:+.4f} against the source\n",
+                    metrics.mean, fractions_text(metrics.fractions), metrics.edge_mean, metrics.edge_minimum);
 }
 
 }  // namespace
