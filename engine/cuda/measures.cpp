@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/cuda/cuda_device_class.h"
+#include "engine/cuda/image_arrays.h"
 #include "kernels/lpips_difference.cuh"
 #include "kernels/mix_points.cuh"
 #include "kernels/philox.cuh"
@@ -13,21 +14,6 @@
 
 namespace blindspot::cuda {
 namespace {
-
-template <typename Element>
-Element* elements(const Array& array) {
-  return reinterpret_cast<Element*>(array.data());
-}
-
-std::int64_t images_of(const Array& array) {
-  return array.shape().rank() == 0 ? 0 : array.shape()[0];
-}
-
-/// Elements of one image: all sizes but the first.
-std::int64_t image_elements(const Array& array) {
-  const std::int64_t images = images_of(array);
-  return images == 0 ? 0 : array.shape().count() / images;
-}
 
 bool are_images(const Array& array, std::int64_t images, std::int64_t count) {
   return array.type() == Type::float32 && array.shape().count() == images * count;

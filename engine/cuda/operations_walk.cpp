@@ -1,6 +1,7 @@
 // The loss at the logits and the walk's update on the CUDA device: checks of sizes, and the launch. May use
 // cuda_device_class.h and the kernels.
 #include "engine/cuda/cuda_device_class.h"
+#include "engine/cuda/image_arrays.h"
 #include "kernels/cross_entropy.cuh"
 #include "kernels/select.cuh"
 #include "kernels/walk_projection.cuh"
@@ -8,11 +9,6 @@
 
 namespace blindspot::cuda {
 namespace {
-
-template <typename Element>
-Element* elements(const Array& array) {
-  return reinterpret_cast<Element*>(array.data());
-}
 
 bool are_floats(const Array& array, std::int64_t count) {
   return array.type() == Type::float32 && array.shape().count() == count;
@@ -26,17 +22,6 @@ bool are_bytes(const Array& array, std::int64_t count) {
 bool are_logits(const Array& logits, const Array& classes) {
   return logits.type() == Type::float32 && logits.shape().rank() == 2 && classes.type() == Type::int32 &&
          classes.shape().count() == logits.shape()[0];
-}
-
-/// Images of a batch, the first size.
-std::int64_t images_of(const Array& array) {
-  return array.shape().rank() == 0 ? 0 : array.shape()[0];
-}
-
-/// Elements of one image: all sizes but the first.
-std::int64_t image_elements(const Array& array) {
-  const std::int64_t images = images_of(array);
-  return images == 0 ? 0 : array.shape().count() / images;
 }
 
 bool has_element(Type type) {

@@ -92,7 +92,8 @@ TEST_CASE("files that are no run database are refused and stay as they are") {
                                                                  {"other.db", "of another program"},
                                                                  {"theirs.db", "of another program"},
                                                                  {"newer.db", "newer blindspot (schema 2"}};
-  for (const auto& [name, part] : refused) {
+  for (const auto& [file, part] : refused) {
+    const std::string& name = file;  // clang 14 captures no binding
     CAPTURE(name);
     const auto size = fs::file_size(place.file(name));
     CHECK(refusal([&] { evaluate(place.options(name)); }, part) == ErrorKind::input);
@@ -215,7 +216,7 @@ TEST_CASE("shards joined are the unsharded run") {
   merge_evaluations(parts, place.file("merged.db"));
   CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
   CHECK(content(parts[0]) != content(place.file("whole.db")));
-  const auto merge_of = [&](std::vector<fs::path> some) {
+  const auto merge_of = [&](const std::vector<fs::path>& some) {
     return [&place, some] { merge_evaluations(some, place.file("refused.db")); };
   };
   CHECK(refusal(merge_of({parts[0], parts[1]}), "part 1/3 is missing") == ErrorKind::usage);

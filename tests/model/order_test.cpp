@@ -19,6 +19,7 @@ TEST_CASE("hulls, widths, checks, gradients and walks of one model follow each o
   const Model described = Model::open("demo-resnet", options);
   const Preprocessing& preprocessing = described.information().preprocessing;
   std::vector<Image> images;
+  images.reserve(3);
   for (int label = 0; label < 3; ++label)
     images.push_back(to_image(preprocess(draw_picture(label, 0, 1), preprocessing)));
   const std::vector<Triangle> triangles = {{&images[0], &images[1], &images[2], 0}};

@@ -76,11 +76,12 @@ TEST_CASE("the map shows the confidence's colour at its place, in SVG and in PNG
   const std::array<Picture, 3> corners{plain_picture(2, 0), plain_picture(2, 90), plain_picture(2, 200)};
   const Figure figure = triangle_figure(plane(10), corners, unknown, "triangle");
   const Picture drawn = rasterised(figure, 2);
-  CHECK(drawn.width == static_cast<int>(2 * figure.width + 0.5));
+  CHECK(drawn.width == std::lround(2 * figure.width));
   const TriangleLayout layout = triangle_layout(corners);
   // Between the red points, in the middle of a small triangle.
-  for (const auto& [t1, t2] :
+  for (const std::pair<double, double>& t :
        std::vector<std::pair<double, double>>{{0.13, 0.13}, {0.53, 0.13}, {0.13, 0.73}, {0.33, 0.33}}) {
+    const double t1 = t.first, t2 = t.second;
     const double t0 = 1 - t1 - t2;
     const double x = t0 * layout.corners[0].x + t1 * layout.corners[1].x + t2 * layout.corners[2].x;
     const double y = t0 * layout.corners[0].y + t1 * layout.corners[1].y + t2 * layout.corners[2].y;
