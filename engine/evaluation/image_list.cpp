@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
+#include <exception>
 #include <fstream>
-#include <iterator>
 #include <map>
+#include <mutex>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -175,8 +177,14 @@ std::vector<std::uint8_t> bytes_of(const fs::path& path) {
   if (!fs::exists(path, error)) throw Error(ErrorKind::input, "does not exist");
   if (!fs::is_regular_file(path, error)) throw Error(ErrorKind::input, "is not a file");
   std::ifstream stream(path, std::ios::binary);
-  std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream) throw Error(ErrorKind::input, "cannot be read");
+  // read(), for an iterator lets the exception out with which libstdc++ reports what the disk refuses.
+  std::vector<std::uint8_t> bytes;
+  std::array<char, 65536> part{};
+  while (stream) {
+    stream.read(part.data(), part.size());
+    bytes.insert(bytes.end(), part.begin(), part.begin() + stream.gcount());
+  }
+  if (stream.bad() || !stream.eof()) throw Error(ErrorKind::input, "cannot be read");
   return bytes;
 }
 
@@ -204,13 +212,15 @@ std::vector<ReadImage> read_together(std::span<const FoundImage> images,
                                      const std::vector<Preprocessing>& preprocessings) {
   std::vector<ReadImage> read(images.size());
   std::atomic<std::size_t> next = 0;
-  std::atomic<bool> out_of_memory = false;
+  std::exception_ptr failure;
+  std::mutex failing;
   const auto work = [&] {
     for (std::size_t i = next++; i < images.size(); i = next++) {
       try {
         read[i] = read_one(images[i], preprocessings);
-      } catch (const std::bad_alloc&) {
-        out_of_memory = true;
+      } catch (...) {
+        const std::lock_guard lock(failing);
+        failure = std::current_exception();
       }
     }
   };
@@ -219,7 +229,7 @@ std::vector<ReadImage> read_together(std::span<const FoundImage> images,
   threads.reserve(count);
   for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
-  if (out_of_memory) throw std::bad_alloc();
+  if (failure) std::rethrow_exception(failure);
   return read;
 }
 

@@ -141,3 +141,13 @@ TEST_CASE("what cannot be read is listed and does not count") {
   CHECK(first.unreadable.empty());
   CHECK_THROWS_AS(read_in_order(found.images, 0, {small}, [] { return true; }), Stopped);
 }
+
+TEST_CASE("a file that the disk refuses is listed, too") {
+  const Folder folder;
+  folder.picture("a.png");
+  folder.text("list", "a.png\n/proc/self/mem\n");  // address 0: EIO
+  const ListedImages listed = read_in_order(find_images(folder.path() / "list", {}).images, 0, {small}, {});
+  CHECK(listed.images.size() == 1);
+  REQUIRE(listed.unreadable.size() == 1);
+  CHECK(listed.unreadable[0].second == "cannot be read");
+}
