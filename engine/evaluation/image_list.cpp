@@ -25,12 +25,37 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Of a folder, by name, but for hidden ones.
-std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
+/// The folder without links in it, where it exists.
+fs::path real_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::path real = fs::canonical(folder.empty() ? fs::path(".") : folder, error);
+  return error ? folder : real;
+}
+
+/// The run's own files, which are no images wherever they lie: the database as it is named and where SQLite puts it,
+/// with what SQLite keeps beside it, and the labels.
+std::set<fs::path> own_files(const fs::path& labels, const fs::path& database) {
+  std::set<fs::path> own;
+  const auto add = [&own](const fs::path& path, const char* ending) {
+    own.insert(real_folder(path.parent_path()) / (path.filename().string() + ending));
+    std::error_code error;
+    const fs::path real = fs::canonical(path, error);
+    if (!error) own.insert(real.string() + ending);
+  };
+  if (!labels.empty()) add(labels, "");
+  if (database.empty()) return own;
+  for (const char* ending : {"", "-wal", "-shm", "-journal"}) add(database, ending);
+  return own;
+}
+
+/// Of a folder, by name, but for hidden ones and the run's own.
+std::vector<fs::directory_entry> entries_of(const fs::path& folder, const std::set<fs::path>& own) {
   std::vector<fs::directory_entry> entries;
+  const fs::path real = real_folder(folder);
   try {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      if (!entry.path().filename().string().starts_with(".")) entries.push_back(entry);
+      const fs::path name = entry.path().filename();
+      if (!name.string().starts_with(".") && !own.contains(real / name)) entries.push_back(entry);
     }
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorKind::input, fmt::format("{}: cannot be read: {}", folder.string(), error.code().message()));
@@ -39,14 +64,15 @@ std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   return entries;
 }
 
-void find_in_class_folders(const std::vector<fs::directory_entry>& entries, FoundImages& found) {
+void find_in_class_folders(const std::vector<fs::directory_entry>& entries, const std::set<fs::path>& own,
+                           FoundImages& found) {
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_directory()) {
       found.unreadable.emplace_back(name, "lies beside the class folders, in none of them");
       continue;
     }
-    for (const fs::directory_entry& image : entries_of(entry.path())) {
+    for (const fs::directory_entry& image : entries_of(entry.path(), own)) {
       if (!image.is_regular_file()) continue;
       found.images.push_back(
           {name + "/" + image.path().filename().string(), image.path(), static_cast<std::int32_t>(found.classes)});
@@ -146,8 +172,8 @@ void put_labels(const fs::path& folder, const fs::path& file, FoundImages& found
   }
 }
 
-void find_in_folder(const fs::path& images, const fs::path& labels, FoundImages& found) {
-  const std::vector<fs::directory_entry> entries = entries_of(images);
+void find_in_folder(const fs::path& images, const fs::path& labels, const std::set<fs::path>& own, FoundImages& found) {
+  const std::vector<fs::directory_entry> entries = entries_of(images, own);
   const bool class_folders =
       std::any_of(entries.begin(), entries.end(), [](const auto& entry) { return entry.is_directory(); });
   if (class_folders) {
@@ -156,7 +182,7 @@ void find_in_folder(const fs::path& images, const fs::path& labels, FoundImages&
                   fmt::format("--labels: {} holds folders, which are its classes; labels are for a folder of images",
                               images.string()));
     }
-    find_in_class_folders(entries, found);
+    find_in_class_folders(entries, own, found);
     return;
   }
   for (const fs::directory_entry& entry : entries) {
@@ -235,11 +261,11 @@ std::vector<ReadImage> read_together(std::span<const FoundImage> images,
 
 }  // namespace
 
-FoundImages find_images(const fs::path& images, const fs::path& labels) {
+FoundImages find_images(const fs::path& images, const fs::path& labels, const fs::path& database) {
   FoundImages found;
   std::error_code error;
   if (fs::is_directory(images, error)) {
-    find_in_folder(images, labels, found);
+    find_in_folder(images, labels, own_files(labels, database), found);
   } else if (fs::is_regular_file(images, error)) {
     if (!labels.empty()) {
       throw Error(ErrorKind::usage,

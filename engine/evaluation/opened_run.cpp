@@ -133,7 +133,7 @@ void OpenedRun::open(RunStore* store) {
   distances_.emplace(DistanceMeasure::open(
       DistanceOptions{first.device, first.threads, options_.lpips, options_.parameters.walk.mode, options_.cancelled}));
   if (begun) refuse_differences(read_settings(store->connection()), settings(), database);
-  found_ = find_images(options_.images, options_.labels);
+  found_ = find_images(options_.images, options_.labels, options_.database);
   for (const std::string& name : options_.models) open_network(name, recorded, database);
   load_images();
   if (begun) check_images(read_images(store->connection()), images_, options_.images.string(), database);

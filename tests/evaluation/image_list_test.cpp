@@ -151,3 +151,18 @@ TEST_CASE("a file that the disk refuses is listed, too") {
   REQUIRE(listed.unreadable.size() == 1);
   CHECK(listed.unreadable[0].second == "cannot be read");
 }
+
+TEST_CASE("the run's own files are no images") {
+  const Folder folder;
+  folder.picture("a/1.png");
+  for (const char* name : {"run.db", "run.db-wal", "run.db-shm", "run.db-journal", "a/labels.txt"}) {
+    folder.text(name, "1.png 3\n");
+  }
+  fs::create_symlink("run.db", folder.path() / "link.db");
+  const fs::path images = folder.path() / "a";
+  CHECK(find_images(folder.path(), {}, folder.path() / "run.db").unreadable.size() == 1);  // the link
+  CHECK(find_images(folder.path(), {}, folder.path() / "a/../link.db").unreadable.empty());
+  const FoundImages found = find_images(images, images / "labels.txt", images / "other.db");
+  REQUIRE(found.images.size() == 1);
+  CHECK(found.images[0].label == 3);
+}

@@ -291,6 +291,14 @@ TEST_CASE("a second network joins a run") {
   CHECK(content(place.file("run.db")) == content(place.file("together.db")));
 }
 
+TEST_CASE("a database among the images is none of them") {
+  const Workplace place;
+  evaluate(place.options("images/run.db"));
+  const EvaluationSummary again = evaluate(place.options("images/run.db"));
+  CHECK(again.pairs_before == 18);
+  CHECK(again.unreadable.empty());
+}
+
 TEST_CASE("a shard is i/n") {
   CHECK(shard_from("2/4") == Shard{2, 4});
   for (const char* text : {"", "1", "0/4", "5/4", "1/0", "-1/2", "1/2/3", "a/b", "1 /2", "1/"}) {
