@@ -14,6 +14,7 @@ namespace blindspot {
 using evaluation::Access;
 using evaluation::Connection;
 using evaluation::Statement;
+using evaluation::Transaction;
 
 struct RunDatabase::Implementation {
   explicit Implementation(const std::filesystem::path& file) : path(file), connection(file, Access::read) {}
@@ -81,7 +82,8 @@ std::vector<EvaluatedPair> RunDatabase::pairs(std::int64_t model) const {
   std::vector<EvaluatedPair> pairs;
   std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> positions;
   // One moment of the database, though another process may write.
-  connection.execute("BEGIN");
+  const Transaction transaction(connection, Access::read);
+  const std::int64_t images = evaluation::count_images(connection);
   Statement rows(connection,
                  "SELECT source, round, target, source_class, target_class, source_probability, "
                  "target_image_probability, start_probability, probability, target_probability, probability_8bit, "
@@ -98,6 +100,8 @@ std::vector<EvaluatedPair> RunDatabase::pairs(std::int64_t model) const {
     pair.source = rows.integer(0);
     pair.round = rows.integer(1);
     pair.target = rows.integer(2);
+    evaluation::check_number(connection, "a pair's source", pair.source, images);
+    evaluation::check_number(connection, "a pair's target", pair.target, images);
     pair.source_class = static_cast<std::int32_t>(rows.integer(3));
     pair.target_class = static_cast<std::int32_t>(rows.integer(4));
     pair.source_probability = number(5);
@@ -127,7 +131,6 @@ std::vector<EvaluatedPair> RunDatabase::pairs(std::int64_t model) const {
     pairs[position->second].records.push_back({records.integer(2), static_cast<float>(records.number(3)),
                                                static_cast<float>(records.number(4)), records.integer(5) != 0});
   }
-  connection.execute("COMMIT");
   return pairs;
 }
 
@@ -138,7 +141,9 @@ std::vector<EvaluatedHull> RunDatabase::hulls(std::int64_t model) const {
                  "ON inputs.model = hulls.model AND inputs.image = hulls.source WHERE hulls.model = ? "
                  "ORDER BY source, first_round, second_round");
   rows.bind(model);
+  const std::int64_t images = evaluation::count_images(implementation_->connection);
   while (rows.step()) {
+    evaluation::check_number(implementation_->connection, "a triangle's source", rows.integer(0), images);
     hulls.push_back({model, rows.integer(0), rows.integer(1), rows.integer(2),
                      static_cast<std::int32_t>(rows.integer(3)), rows.floats(4)});
   }

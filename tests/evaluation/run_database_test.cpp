@@ -276,6 +276,34 @@ TEST_CASE("going on with other parameters is refused, both values named") {
   CHECK(content(place.file("run.db")) == before);
 }
 
+TEST_CASE("a damaged database is refused, not followed") {
+  const Workplace place;
+  evaluate(place.options("run.db"));
+  const auto damaged = [&place](const std::string& sql) {
+    fs::copy_file(place.file("run.db"), place.file("damaged.db"), fs::copy_options::overwrite_existing);
+    run_sql(place.file("damaged.db"), sql);
+    return RunDatabase::open(place.file("damaged.db"));
+  };
+  const auto refused = [&](const std::string& sql, const std::function<void(const RunDatabase&)>& read) {
+    CAPTURE(sql);
+    const RunDatabase database = damaged(sql);
+    CHECK(refusal([&] { read(database); }, "damaged.db: damaged: ") == ErrorKind::input);
+  };
+  const auto targets = [](const RunDatabase& database) { database.selected_targets(0); };
+  const auto pairs = [](const RunDatabase& database) { database.pairs(0); };
+  const auto resume = [&place](const RunDatabase&) { evaluate(place.options("damaged.db")); };
+  refused("UPDATE inputs SET image = 99999999 WHERE image = 2", targets);
+  refused("UPDATE inputs SET image = -1 WHERE image = 2", targets);
+  refused("UPDATE images SET number = 7 WHERE number = 2", targets);
+  refused("UPDATE models SET number = 1", targets);
+  refused("UPDATE pairs SET target = 99999 WHERE source = 2", pairs);
+  refused("UPDATE pairs SET source = -3 WHERE source = 2", pairs);
+  refused("UPDATE hulls SET source = 9 WHERE source = 2; UPDATE inputs SET image = 9 WHERE image = 2",
+          [](const RunDatabase& database) { database.hulls(0); });
+  refused("DELETE FROM inputs WHERE image = 2", resume);
+  refused("UPDATE inputs SET predicted = 10 WHERE image = 2", resume);
+}
+
 TEST_CASE("a second network joins a run") {
   const Workplace place;
   evaluate(place.options("run.db"));
