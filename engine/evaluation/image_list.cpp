@@ -64,18 +64,37 @@ std::vector<fs::directory_entry> entries_of(const fs::path& folder, const std::s
   return entries;
 }
 
+bool is_folder(const fs::directory_entry& entry) {
+  std::error_code error;
+  return entry.is_directory(error);
+}
+
+/// Why an entry is neither a file nor a folder; empty: it is.
+std::string reason_against(const fs::directory_entry& entry) {
+  std::error_code error;
+  const fs::file_status status = entry.status(error);
+  if (fs::is_regular_file(status) || fs::is_directory(status)) return {};
+  if (status.type() == fs::file_type::not_found) return "is a link to nothing";
+  return error ? "cannot be read: " + error.message() : "is no file";
+}
+
 void find_in_class_folders(const std::vector<fs::directory_entry>& entries, const std::set<fs::path>& own,
                            FoundImages& found) {
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_directory()) {
-      found.unreadable.emplace_back(name, "lies beside the class folders, in none of them");
+    if (!is_folder(entry)) {
+      const std::string reason = reason_against(entry);
+      found.unreadable.emplace_back(name, reason.empty() ? "lies beside the class folders, in none of them" : reason);
       continue;
     }
     for (const fs::directory_entry& image : entries_of(entry.path(), own)) {
-      if (!image.is_regular_file()) continue;
-      found.images.push_back(
-          {name + "/" + image.path().filename().string(), image.path(), static_cast<std::int32_t>(found.classes)});
+      if (is_folder(image)) continue;
+      const std::string image_name = name + "/" + image.path().filename().string();
+      if (const std::string reason = reason_against(image); !reason.empty()) {
+        found.unreadable.emplace_back(image_name, reason);
+      } else {
+        found.images.push_back({image_name, image.path(), static_cast<std::int32_t>(found.classes)});
+      }
     }
     ++found.classes;
   }
@@ -165,6 +184,7 @@ void put_labels(const fs::path& folder, const fs::path& file, FoundImages& found
     image.label = label->second;
     labels.erase(label);
   }
+  for (const auto& [name, reason] : found.unreadable) labels.erase(name);
   if (!labels.empty()) {
     throw Error(ErrorKind::input,
                 fmt::format("{}: {} is not in {}{}", file.string(), labels.begin()->first, folder.string(),
@@ -174,8 +194,7 @@ void put_labels(const fs::path& folder, const fs::path& file, FoundImages& found
 
 void find_in_folder(const fs::path& images, const fs::path& labels, const std::set<fs::path>& own, FoundImages& found) {
   const std::vector<fs::directory_entry> entries = entries_of(images, own);
-  const bool class_folders =
-      std::any_of(entries.begin(), entries.end(), [](const auto& entry) { return entry.is_directory(); });
+  const bool class_folders = std::any_of(entries.begin(), entries.end(), is_folder);
   if (class_folders) {
     if (!labels.empty()) {
       throw Error(ErrorKind::usage,
@@ -186,8 +205,11 @@ void find_in_folder(const fs::path& images, const fs::path& labels, const std::s
     return;
   }
   for (const fs::directory_entry& entry : entries) {
-    if (entry.is_regular_file()) {
-      found.images.push_back({entry.path().filename().string(), entry.path(), std::nullopt});
+    const std::string name = entry.path().filename().string();
+    if (const std::string reason = reason_against(entry); !reason.empty()) {
+      found.unreadable.emplace_back(name, reason);
+    } else {
+      found.images.push_back({name, entry.path(), std::nullopt});
     }
   }
   if (!labels.empty()) put_labels(images, labels, found);

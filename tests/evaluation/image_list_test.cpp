@@ -166,3 +166,23 @@ TEST_CASE("the run's own files are no images") {
   REQUIRE(found.images.size() == 1);
   CHECK(found.images[0].label == 3);
 }
+
+TEST_CASE("links to nothing or to themselves are listed") {
+  const Folder folder;
+  folder.picture("a/1.png");
+  fs::create_symlink("nowhere", folder.path() / "a/gone.png");
+  fs::create_symlink("loop.png", folder.path() / "a/loop.png");
+  fs::create_symlink("loop", folder.path() / "loop");
+  const FoundImages flat = find_images(folder.path() / "a", {});
+  CHECK(flat.images.size() == 1);
+  REQUIRE(flat.unreadable.size() == 2);
+  CHECK(flat.unreadable[0] == std::pair<std::string, std::string>("gone.png", "is a link to nothing"));
+  CHECK(contains(flat.unreadable[1].second, "cannot be read: "));
+  const FoundImages classes = find_images(folder.path(), {});
+  CHECK(classes.images.size() == 1);
+  REQUIRE(classes.unreadable.size() == 3);
+  CHECK(classes.unreadable[0].first == "a/gone.png");
+  CHECK(classes.unreadable[2].first == "loop");
+  folder.text("labels.txt", "1.png 1\ngone.png 2\n");
+  CHECK(find_images(folder.path() / "a", folder.path() / "labels.txt").images[0].label == 1);
+}
