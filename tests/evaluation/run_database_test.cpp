@@ -249,6 +249,29 @@ TEST_CASE("an unfinished part can be joined, and the whole gone on with") {
   CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
 }
 
+TEST_CASE("a part that has not come to the second network can be joined") {
+  const Workplace place;
+  const auto options = [&place](const std::string& name, Shard shard, std::vector<std::string> models) {
+    EvaluationOptions made = place.options(name);
+    made.models = std::move(models);
+    made.shard = shard;
+    return made;
+  };
+  const std::vector<std::string> both{"demo-resnet", "demo-vit"};
+  evaluate(options("whole.db", {}, both));
+  evaluate(options("part1.db", {1, 2}, {"demo-resnet"}));
+  evaluate(options("part2.db", {2, 2}, both));
+  merge_evaluations({place.file("part1.db"), place.file("part2.db")}, place.file("merged.db"));
+  evaluate(options("merged.db", {}, both));
+  CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
+  evaluate(options("other.db", {1, 2}, {"demo-vit"}));
+  CHECK(refusal(
+            [&place] {
+              merge_evaluations({place.file("other.db"), place.file("part2.db")}, place.file("refused.db"));
+            },
+            "its models differ") == ErrorKind::usage);
+}
+
 TEST_CASE("going on with other parameters is refused, both values named") {
   const Workplace place;
   evaluate(place.options("run.db"));
