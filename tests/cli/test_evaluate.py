@@ -309,6 +309,15 @@ class Refusals(EvaluateTest):
         first = sqlite3.connect(database).execute("SELECT weights_sha256 FROM models").fetchone()[0]
         self.assert_refused(run(*command), [3], "weights", first)
 
+    def test_the_same_weights_under_two_names(self):
+        weights = [self.folder / "a.safetensors", self.folder / "b.safetensors"]
+        self.succeed("weights", "random", "cifar_resnet20", "-o", weights[0])
+        shutil.copy(weights[0], weights[1])
+        result = run("evaluate", *weights, "--images", self.pictures, "-o", self.folder / "run.db", "--device", "cpu",
+                     "--limit", 2, "--rounds", 1, "--iterations", 0)
+        self.assert_refused(result, [2], "a.safetensors", "b.safetensors", "same weights")
+        self.assertFalse((self.folder / "run.db").exists())
+
     def test_other_files(self):
         other = self.folder / "other.db"
         connection = sqlite3.connect(other)
