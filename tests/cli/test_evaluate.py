@@ -394,6 +394,17 @@ class Tables(EvaluateTest):
                                document["rows"][0]["confidences"]["mean"]["mean"], 12)
         self.assert_refused(run("export", self.whole, "-o", triangles), [2], "triangles.csv")
 
+    def test_export_leaves_the_database_alone(self):
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        link = self.folder / "link.csv"
+        link.symlink_to(database)
+        for output in (database, link):
+            self.assert_refused(run("export", database, "-o", output, "--overwrite"), [2], output.name, "itself")
+        self.assertEqual(self.content_of(database), self.content)
+        self.assert_refused(run("export", database, "--targets", "-o", self.folder / "targets", "--overwrite"), [2],
+                            "--overwrite", "--targets")
+
     def test_the_selected_targets(self):
         """In seeded order the first image of each class that the network gets right with p > 0.6."""
         connection = sqlite3.connect(self.whole)
