@@ -9,6 +9,7 @@
 #include "blindspot/evaluation.h"
 #include "engine/evaluation/run_rows.h"
 #include "engine/evaluation/run_store.h"
+#include "engine/evaluation/schema.h"
 
 namespace blindspot {
 
@@ -25,6 +26,7 @@ struct OpenedShard {
     const auto found = settings.find("shard");
     shard = found == settings.end() ? Shard{} : shard_from(found->second);
     settings.erase("shard");
+    settings.erase(schema_setting);  // the merged database has its own
   }
 
   Connection connection;

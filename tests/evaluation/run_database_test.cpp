@@ -139,6 +139,7 @@ TEST_CASE("an evaluation has all that was asked for") {
   REQUIRE(run.models().size() == 1);
   CHECK(run.models()[0].information.architecture == "cifar_resnet14");
   CHECK(run.images().size() == 6);
+  CHECK(run.settings().at("schema_version") == "1");
   const std::vector<EvaluatedPair> pairs = run.pairs(0);
   REQUIRE(pairs.size() == 18);
   Model model = Model::open("demo-resnet", place.options("run.db").network);
@@ -296,6 +297,9 @@ TEST_CASE("going on with other parameters is refused, both values named") {
   fs::remove(place.file("images/6.png"));
   write_png(place.file("images/2.png"), draw_picture(7, 7, 3));
   CHECK(refusal(with([](auto&) {}), "has SHA-256") == ErrorKind::input);
+  CHECK(content(place.file("run.db")) == before);
+  // A database from before the settings had its version is the same run.
+  run_sql(place.file("run.db"), "DELETE FROM settings WHERE name = 'schema_version'");
   CHECK(content(place.file("run.db")) == before);
 }
 
