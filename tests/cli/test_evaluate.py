@@ -253,6 +253,15 @@ class Images(EvaluateTest):
         self.assertIn("not", document["dropped"][0]["reason"])
         self.assertEqual(document["pairs"], 6)
 
+    def test_a_network_that_is_wrong_of_everything(self):
+        images = self.folder / "images"
+        for number in range(2):
+            (images / str(number)).mkdir(parents=True)
+            shutil.copy(self.picture(1 - number), images / str(number) / "wrong.png")
+        document = self.document("evaluate", *self.small(images), exit_code=5)
+        self.assertEqual((len(document["dropped"]), document["pairs"]), (2, 0))
+        self.succeed(*self.small(images, "--dry-run"), exit_code=5)
+
     def test_labels(self):
         images = self.folder / "images"
         images.mkdir()
