@@ -114,6 +114,25 @@ class Report(ProgramTest):
             self.assertLessEqual(abs(height - 2 * float(root.get("height"))), 1, name)
             self.assertGreater(len({row for row in rows}), 10, name)  # something is drawn
 
+    def test_corners_of_a_triangle_are_the_files_that_it_names(self):
+        # Files count the images of the command line: without the first, those of the result do not begin at 0.
+        write_result(self.folder / "out")
+        moved = self.folder / "moved" / "final-0-1.png"
+        moved.parent.mkdir()
+        moved.write_bytes((self.folder / "out/final-2-3.png").read_bytes())
+        triangle = self.folder / "triangle.json"
+        write_triangle(triangle, ["image-0.png", moved, self.folder / "out/final-0-2.png"])
+        corners = lambda page: json.loads(Elements(page).scripts[0])["triangles"][0]["pictures"]
+        picture = lambda page, number: json.loads(Elements(page).scripts[0])["pictures"][number]
+        page = self.report(self.folder / "out", "--triangle", triangle)
+        write_triangle(triangle, ["image-0.png", self.folder / "out/final-2-3.png", self.folder / "out/final-0-2.png"])
+        other = self.report(self.folder / "out", "--triangle", triangle, name="other.html")
+        self.assertEqual([picture(page, number) for number in corners(page)],
+                         [picture(other, number) for number in corners(other)])
+        write_triangle(triangle, ["image-0.png", self.folder / "gone/final-0-1.png", self.folder / "out/final-0-2.png"])
+        self.assert_refused(run("report", self.folder / "out", "-o", self.folder / "x.html", "--triangle", triangle), (3,),
+                            "gone/final-0-1.png", "triangle.json", "corner")
+
     def test_a_thousand_pairs_stay_small(self):
         write_result(self.folder / "out", images=33, pairs=1000, records=3)
         start = time.monotonic()

@@ -153,9 +153,9 @@ class DatabaseInput final : public ReportInput {
     result.run = data_.runs.size() - 1;
     result.round = static_cast<std::size_t>(pair.round);
     result.source = {names_.at(pair.source), pair.source_class, labels.label(pair.source_class),
-                     pair.source_probability, static_cast<std::size_t>(pair.source)};
+                     pair.source_probability};
     result.target = {names_.at(pair.target), pair.target_class, labels.label(pair.target_class),
-                     pair.target_image_probability, static_cast<std::size_t>(pair.target)};
+                     pair.target_image_probability};
     result.start_probability = pair.start_probability;
     result.probability = pair.probability;
     result.target_probability = pair.target_probability;

@@ -34,7 +34,6 @@ struct Side {
   std::int64_t class_index = 0;
   std::string label;             ///< the class's name, or "class 3"
   double probability = unknown;  ///< of that class, at the image itself
-  std::size_t number = 0;        ///< I or J of path-I-J: sources and targets counted in order of appearance
 };
 
 struct Pair {
