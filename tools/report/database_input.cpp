@@ -47,13 +47,17 @@ struct PictureKey {
 
 class DatabaseInput final : public ReportInput {
  public:
-  DatabaseInput(const std::string& path, const std::string& class_names) : database_(RunDatabase::open(path)) {
+  DatabaseInput(const std::string& path, const std::string& class_names)
+      : database_(RunDatabase::open(path)), shard_(database_.shard()) {
     for (const EvaluatedImage& image : database_.images()) names_[image.number] = image.name;
     const std::map<std::string, std::string> settings = database_.settings();
     const auto version = settings.find("version");
     data_.version = version == settings.end() ? "unknown" : version->second;
     data_.origin = path;
     for (const EvaluatedModel& model : database_.models()) add_model(model, class_names, settings);
+    data_.interrupted = data_.pairs.size() != data_.pairs_planned;
+    data_.part = shard_.number;
+    data_.parts = shard_.count;
     for (const auto& [name, reason] : database_.unreadable()) data_.left_out.emplace_back(name, reason);
     for (const Run& run : data_.runs) data_.title += (data_.title.empty() ? "" : ", ") + run.model;
     for (const blindspot::TableRow& row : table_rows(database_, database_.parameters().walk.mode)) {
@@ -139,8 +143,12 @@ class DatabaseInput final : public ReportInput {
     model_numbers_.push_back(model.number);
     labels_.push_back(class_names.empty() && !information.classes.empty() ? ClassLabels(information.classes)
                                                                           : ClassLabels(class_names, information.name));
+    const auto rounds = static_cast<std::size_t>(database_.parameters().rounds);
     for (const EvaluatedInput& seen : database_.inputs(model.number)) {
-      if (seen.dropped_reason.empty()) continue;
+      if (seen.dropped_reason.empty()) {
+        if (seen.image % shard_.count == shard_.number - 1) data_.pairs_planned += rounds;
+        continue;
+      }
       data_.left_out.emplace_back(short_model_name(information.name) + ": " + names_.at(seen.image),
                                   seen.dropped_reason);
     }
@@ -216,6 +224,7 @@ class DatabaseInput final : public ReportInput {
   }
 
   RunDatabase database_;
+  Shard shard_;
   ReportData data_;
   std::map<std::int64_t, std::string> names_;  // of images
   std::vector<std::int64_t> model_numbers_;    // of runs

@@ -88,9 +88,11 @@ struct TableRow {
 };
 
 struct ReportData {
-  std::string title, origin;  ///< what it is about; the file or folder that it was read from
-  std::string version;        ///< of the program that made the result
-  bool interrupted = false;
+  std::string title, origin;         ///< what it is about; the file or folder that it was read from
+  std::string version;               ///< of the program that made the result
+  bool interrupted = false;          ///< pairs are missing that the run was to have
+  std::size_t pairs_planned = 0;     ///< how many those would be in all; 0: not known
+  std::int64_t part = 1, parts = 1;  ///< of an evaluation: its shard
   std::vector<Run> runs;
   std::vector<Pair> pairs;
   std::vector<Triangle> triangles;
