@@ -253,6 +253,16 @@ class Evaluations(ProgramTest):
             self.assertEqual(cells, [rows[0].count("<th") - 1] * 2)
             self.assertEqual([row.count("<td>–</td>") > 0 for row in rows[1:]], [which == "min", which == "max"])
 
+    def test_networks_of_one_file_name_have_their_folders(self):
+        database = self.changed("UPDATE models SET name = 'first/run/net.pth' WHERE number = (SELECT min(number) FROM models);"
+                                "UPDATE models SET name = 'second/run/net.pth' WHERE number = (SELECT max(number) FROM models)")
+        page = self.lead(database)[1]
+        table = self.succeed("table", database).stdout.decode()
+        for name in ("first/run/net", "second/run/net"):
+            self.assertIn(name, re.search("<h1>(.*?)</h1>", page).group(1))
+            self.assertEqual(table.count(name), 2)
+            self.assertNotIn(name + ".pth", table)
+
     def test_the_database_is_not_written_over(self):
         database = self.changed("SELECT 1")
         before = database.read_bytes()
