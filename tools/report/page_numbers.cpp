@@ -25,13 +25,18 @@ std::string mean_and_deviation(const NamedValue& value, int decimals) {
 
 std::string paper_table(const std::vector<TableRow>& rows, const std::string& caption,
                         std::vector<NamedValue> TableRow::*values, int decimals) {
-  if (rows.empty() || (rows.front().*values).empty()) return "";
+  // A network may have no values yet: headings come from one that has, and its own row holds dashes.
+  const auto full =
+      std::find_if(rows.begin(), rows.end(), [values](const TableRow& row) { return !(row.*values).empty(); });
+  if (full == rows.end()) return "";
+  const std::vector<NamedValue>& headings = (*full).*values;
   std::string text = "<table><caption>" + caption + "</caption>\n<thead><tr><th scope=\"col\">network</th>";
-  for (const NamedValue& value : rows.front().*values) text += "<th scope=\"col\">" + escaped(value.name) + "</th>";
+  for (const NamedValue& value : headings) text += "<th scope=\"col\">" + escaped(value.name) + "</th>";
   text += "</tr></thead>\n<tbody>\n";
   for (const TableRow& row : rows) {
     text += "<tr><th scope=\"row\">" + isolated(row.model) + "</th>";
     for (const NamedValue& value : row.*values) text += "<td>" + mean_and_deviation(value, decimals) + "</td>";
+    for (std::size_t i = (row.*values).size(); i < headings.size(); ++i) text += "<td>–</td>";
     text += "</tr>\n";
   }
   return scrolling(caption, text + "</tbody></table>");

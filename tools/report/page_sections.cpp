@@ -160,6 +160,20 @@ std::string walk_article(PageParts& parts, std::size_t number) {
   return text;
 }
 
+std::string what_is_missing(const ReportData& data) {
+  std::string text;
+  if (data.interrupted) {
+    text += data.pairs_planned == 0 ? " The run was interrupted: only the pairs that were done are here."
+                                    : fmt::format(" The run is not finished: {} of its {} pairs are here.",
+                                                  data.pairs.size(), data.pairs_planned);
+  }
+  if (data.parts > 1) {
+    text += fmt::format(" This is part {} of {} of an evaluation; <code>blindspot merge</code> joins them.", data.part,
+                        data.parts);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string header_section(const PageParts& parts) {
@@ -178,8 +192,7 @@ std::string header_section(const PageParts& parts) {
       "of the first one’s class.{}</p>\n{}<nav aria-label=\"Sections\">{}</nav>\n"
       "<noscript><p class=\"notice\">Sliders, triangles and thumbnails need scripts, which are part of this "
       "file.</p></noscript>\n</header>\n",
-      models, data.interrupted ? " The run was interrupted: only the pairs that were done are here." : "", cards(data),
-      navigation);
+      models, what_is_missing(data), cards(data), navigation);
 }
 
 std::string grid_section(PageParts& parts) {
