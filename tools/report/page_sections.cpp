@@ -153,7 +153,9 @@ std::string walk_article(PageParts& parts, std::size_t number) {
   text += strip(stops, walk);
   text +=
       fmt::format("<p class=\"notes\">{}{} of {} steps taken; RMSE {} and L∞ {} to the target{}{}.</p>\n</article>\n",
-                  on_the_way ? "" : "The images on the way were not recorded (<code>--keep-path</code> keeps them). ",
+                  on_the_way ? ""
+                             : "The images on the way were not recorded (<code>traverse --keep-path</code> and "
+                               "<code>evaluate --detailed-pairs</code> do). ",
                   pair.accepted, pair.accepted + pair.rejected, report::number(pair.rmse), report::number(pair.linf),
                   std::isfinite(pair.ssim) ? ", SSIM " + report::number(pair.ssim) : "",
                   std::isfinite(pair.lpips) ? ", LPIPS " + report::number(pair.lpips) : "");
