@@ -34,6 +34,7 @@ std::string cell(const std::optional<MeanDeviation>& value, int decimals, const 
 
 std::vector<std::string> labels_of(const std::vector<TableRow>& rows) {
   std::vector<std::string> names;
+  names.reserve(rows.size());
   for (const TableRow& row : rows) names.push_back(row.model);
   return report::distinct_model_names(names);
 }
