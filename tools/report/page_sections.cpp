@@ -21,7 +21,7 @@ std::string link(const char* id, const char* text) {
 }
 
 std::string image_element(const Picture& picture, const std::string& alternative) {
-  return fmt::format("<img src=\"{}\" alt=\"{}\" width=\"{}\" height=\"{}\" decoding=\"async\">",
+  return fmt::format(R"(<img src="{}" alt="{}" width="{}" height="{}" decoding="async">)",
                      data_address(picture, grid_side), escaped(alternative), picture.width, picture.height);
 }
 
