@@ -10,6 +10,10 @@
 namespace blindspot::tools {
 
 Json parse_document(const std::filesystem::path& path, const std::string& hint) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    throw Error(ErrorKind::input, fmt::format("{}: is a folder, not a JSON file{}", path.string(), hint));
+  }
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read{}", path.string(), hint));
   Json document = Json::parse(stream, nullptr, false);

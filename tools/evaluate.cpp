@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/numbers.h"
@@ -143,6 +145,26 @@ void print_estimate(const EvaluationEstimate& estimate, const EvaluateOptions& o
                            size(estimate.disk_bytes)));
 }
 
+bool has_empty_network(const EvaluationEstimate& estimate) {
+  return std::any_of(
+      estimate.networks.begin(), estimate.networks.end(),
+      [](const EvaluationEstimate::Network& network) { return network.pairs == 0 && network.dropped > 0; });
+}
+
+/// Whether every source of one of the networks was dropped, of this part of the sources.
+bool has_empty_network(const EvaluationOptions& run) {
+  const RunDatabase database = RunDatabase::open(run.database);
+  for (const EvaluatedModel& model : database.models()) {
+    std::int64_t sources = 0, dropped = 0;
+    for (const EvaluatedInput& input : database.inputs(model.number)) {
+      if (input.image % run.shard.count != run.shard.number - 1) continue;
+      ++(input.dropped_reason.empty() ? sources : dropped);
+    }
+    if (sources == 0 && dropped > 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
@@ -158,7 +180,7 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
   if (options.dry_run) {
     const EvaluationEstimate estimate = estimate_evaluation(run);
     print_estimate(estimate, options);
-    return estimate.unreadable.empty() ? 0 : left_something_out;
+    return estimate.unreadable.empty() && !has_empty_network(estimate) ? 0 : left_something_out;
   }
   EvaluationSummary summary;
   {
@@ -173,7 +195,7 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
   }
   print_summary(summary, options);
   if (summary.stopped) return stop.exit_code();
-  return summary.unreadable.empty() ? 0 : left_something_out;
+  return summary.unreadable.empty() && !has_empty_network(run) ? 0 : left_something_out;
 }
 
 }  // namespace blindspot::tools

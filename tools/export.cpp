@@ -129,6 +129,13 @@ int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
   add_printing_options(line, printing);
   if (!line.parse(arguments)) return 0;
   if (targets && triangles) throw Error(ErrorKind::usage, "--targets and --triangles exclude each other");
+  if (targets && output.overwrite) {
+    throw Error(ErrorKind::usage, "--overwrite: replaces a file; --targets needs a folder that is new or empty");
+  }
+  std::error_code error;
+  if (std::filesystem::equivalent(path, output.path, error)) {
+    throw Error(ErrorKind::usage, fmt::format("-o {}: is the run database itself; name another file", output.path));
+  }
   if (!targets) check_output_file(output.path, output.overwrite);
   const RunDatabase database = RunDatabase::open(path);
   std::size_t rows = 0;

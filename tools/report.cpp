@@ -83,11 +83,23 @@ void check_figure_folder(const std::string& path, bool overwrite) {
   if (error) throw Error(ErrorKind::input, fmt::format("{}: cannot be made: {}", path, error.message()));
 }
 
+void check_that_nothing_read_is_written(const ReportOptions& options) {
+  std::vector<std::string> read{options.input, options.class_names};
+  read.insert(read.end(), options.triangles.begin(), options.triangles.end());
+  for (const std::string& path : read) {
+    std::error_code ignored;
+    if (!std::filesystem::equivalent(path, options.output.path, ignored)) continue;
+    throw Error(ErrorKind::usage,
+                fmt::format("-o {}: is what the report is made of; name another file", options.output.path));
+  }
+}
+
 }  // namespace
 
 int run_report(const Arguments& arguments, const StopSignals& stop) {
   ReportOptions options;
   if (!parse(arguments, options)) return 0;
+  check_that_nothing_read_is_written(options);
   check_output_file(options.output.path, options.output.overwrite);
   const std::unique_ptr<report::ReportInput> input = open_input(options);
   if (input->data().pairs.empty()) {

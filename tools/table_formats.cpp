@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
+
+#include "tools/report/class_labels.h"
 
 namespace blindspot::tools {
 
@@ -31,13 +32,11 @@ std::string cell(const std::optional<MeanDeviation>& value, int decimals, const 
   return fmt::format("{:.{}f}{}{}", value->mean, decimals, style.plus_minus, deviation);
 }
 
-/// The name of a network without its folder and ending.
-std::string label_of(const std::string& model) {
-  const std::filesystem::path path(model);
-  const std::string ending = path.extension().string();
-  const bool file = ending == ".safetensors" || ending == ".pth" || ending == ".th" || ending == ".pt";
-  const std::string name = (file ? path.stem() : path.filename()).string();
-  return name.empty() ? model : name;
+std::vector<std::string> labels_of(const std::vector<TableRow>& rows) {
+  std::vector<std::string> names;
+  names.reserve(rows.size());
+  for (const TableRow& row : rows) names.push_back(row.model);
+  return report::distinct_model_names(names);
 }
 
 Table distances_table(const std::vector<TableRow>& rows, const Style& style) {
@@ -45,8 +44,9 @@ Table distances_table(const std::vector<TableRow>& rows, const Style& style) {
   Table table{"Distance of the final image to its target: mean and standard deviation over all pairs",
               {"model", "RMSE", "Linf", "SSIM", "LPIPS"},
               {}};
+  const std::vector<std::string> labels = labels_of(rows);
   for (const TableRow& row : rows) {
-    table.lines.push_back({label_of(row.model), cell(row.rmse, decimals, style), cell(row.linf, decimals, style),
+    table.lines.push_back({labels[table.lines.size()], cell(row.rmse, decimals, style), cell(row.linf, decimals, style),
                            cell(row.ssim, decimals, style), cell(row.lpips, decimals, style)});
   }
   return table;
@@ -60,8 +60,9 @@ Table confidences_table(const std::vector<TableRow>& rows, const Style& style) {
       "a drop, mean on the straight paths; mean and standard deviation over sources",
       {"model", "p_src", "triangle", "drop 0.0", "drop 0.1", "drop 0.2", "drop 0.3", "path"},
       {}};
+  const std::vector<std::string> labels = labels_of(rows);
   for (const TableRow& row : rows) {
-    Cells line{label_of(row.model)};
+    Cells line{labels[table.lines.size()]};
     const TableRow::Confidences none{};
     const TableRow::Confidences& confidences = row.confidences ? *row.confidences : none;
     const auto add = [&](const MeanDeviation& value) {

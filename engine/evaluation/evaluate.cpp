@@ -47,6 +47,7 @@ class Evaluation {
   void take_inputs(RunStore& store, OpenedNetwork& network) {
     if (network.recorded) {
       network.inputs = read_inputs(store.connection(), network.row.number);
+      check_inputs(store.connection(), network);
     } else {
       network.inputs = run_.classify(network);
       std::vector<Png> pngs;
@@ -61,6 +62,19 @@ class Evaluation {
           network.row.information.name + ": " + run_.images()[static_cast<std::size_t>(input.image)].name,
           input.dropped_reason);
     }
+  }
+
+  /// All images, in order, and classes that the network has: what the walks rely on.
+  void check_inputs(Connection& connection, const OpenedNetwork& network) const {
+    const std::vector<EvaluatedInput>& inputs = network.inputs;
+    for (const EvaluatedInput& input : inputs) {
+      check_number(connection, "the class of an input", input.predicted, network.row.information.class_count);
+    }
+    // Their numbers are in range and all differ: as many as there are images are all of them.
+    if (inputs.size() == run_.images().size()) return;
+    throw Error(ErrorKind::input,
+                fmt::format("{}: damaged: {} of {} inputs of {} are there; take a copy of the file or begin anew",
+                            connection.name(), inputs.size(), run_.images().size(), network.row.information.name));
   }
 
   bool is_ours(std::int64_t image) const { return image % options_.shard.count == options_.shard.number - 1; }

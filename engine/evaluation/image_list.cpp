@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
+#include <exception>
 #include <fstream>
-#include <iterator>
 #include <map>
+#include <mutex>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -23,12 +25,37 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Of a folder, by name, but for hidden ones.
-std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
+/// The folder without links in it, where it exists.
+fs::path real_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::path real = fs::canonical(folder.empty() ? fs::path(".") : folder, error);
+  return error ? folder : real;
+}
+
+/// The run's own files, which are no images wherever they lie: the database as it is named and where SQLite puts it,
+/// with what SQLite keeps beside it, and the labels.
+std::set<fs::path> own_files(const fs::path& labels, const fs::path& database) {
+  std::set<fs::path> own;
+  const auto add = [&own](const fs::path& path, const char* ending) {
+    own.insert(real_folder(path.parent_path()) / (path.filename().string() + ending));
+    std::error_code error;
+    const fs::path real = fs::canonical(path, error);
+    if (!error) own.insert(real.string() + ending);
+  };
+  if (!labels.empty()) add(labels, "");
+  if (database.empty()) return own;
+  for (const char* ending : {"", "-wal", "-shm", "-journal"}) add(database, ending);
+  return own;
+}
+
+/// Of a folder, by name, but for hidden ones and the run's own.
+std::vector<fs::directory_entry> entries_of(const fs::path& folder, const std::set<fs::path>& own) {
   std::vector<fs::directory_entry> entries;
+  const fs::path real = real_folder(folder);
   try {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      if (!entry.path().filename().string().starts_with(".")) entries.push_back(entry);
+      const fs::path name = entry.path().filename();
+      if (!name.string().starts_with(".") && !own.contains(real / name)) entries.push_back(entry);
     }
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorKind::input, fmt::format("{}: cannot be read: {}", folder.string(), error.code().message()));
@@ -37,17 +64,37 @@ std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   return entries;
 }
 
-void find_in_class_folders(const std::vector<fs::directory_entry>& entries, FoundImages& found) {
+bool is_folder(const fs::directory_entry& entry) {
+  std::error_code error;
+  return entry.is_directory(error);
+}
+
+/// Why an entry is neither a file nor a folder; empty: it is.
+std::string reason_against(const fs::directory_entry& entry) {
+  std::error_code error;
+  const fs::file_status status = entry.status(error);
+  if (fs::is_regular_file(status) || fs::is_directory(status)) return {};
+  if (status.type() == fs::file_type::not_found) return "is a link to nothing";
+  return error ? "cannot be read: " + error.message() : "is no file";
+}
+
+void find_in_class_folders(const std::vector<fs::directory_entry>& entries, const std::set<fs::path>& own,
+                           FoundImages& found) {
   for (const fs::directory_entry& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_directory()) {
-      found.unreadable.emplace_back(name, "lies beside the class folders, in none of them");
+    if (!is_folder(entry)) {
+      const std::string reason = reason_against(entry);
+      found.unreadable.emplace_back(name, reason.empty() ? "lies beside the class folders, in none of them" : reason);
       continue;
     }
-    for (const fs::directory_entry& image : entries_of(entry.path())) {
-      if (!image.is_regular_file()) continue;
-      found.images.push_back(
-          {name + "/" + image.path().filename().string(), image.path(), static_cast<std::int32_t>(found.classes)});
+    for (const fs::directory_entry& image : entries_of(entry.path(), own)) {
+      if (is_folder(image)) continue;
+      const std::string image_name = name + "/" + image.path().filename().string();
+      if (const std::string reason = reason_against(image); !reason.empty()) {
+        found.unreadable.emplace_back(image_name, reason);
+      } else {
+        found.images.push_back({image_name, image.path(), static_cast<std::int32_t>(found.classes)});
+      }
     }
     ++found.classes;
   }
@@ -137,6 +184,7 @@ void put_labels(const fs::path& folder, const fs::path& file, FoundImages& found
     image.label = label->second;
     labels.erase(label);
   }
+  for (const auto& [name, reason] : found.unreadable) labels.erase(name);
   if (!labels.empty()) {
     throw Error(ErrorKind::input,
                 fmt::format("{}: {} is not in {}{}", file.string(), labels.begin()->first, folder.string(),
@@ -144,22 +192,24 @@ void put_labels(const fs::path& folder, const fs::path& file, FoundImages& found
   }
 }
 
-void find_in_folder(const fs::path& images, const fs::path& labels, FoundImages& found) {
-  const std::vector<fs::directory_entry> entries = entries_of(images);
-  const bool class_folders =
-      std::any_of(entries.begin(), entries.end(), [](const auto& entry) { return entry.is_directory(); });
+void find_in_folder(const fs::path& images, const fs::path& labels, const std::set<fs::path>& own, FoundImages& found) {
+  const std::vector<fs::directory_entry> entries = entries_of(images, own);
+  const bool class_folders = std::any_of(entries.begin(), entries.end(), is_folder);
   if (class_folders) {
     if (!labels.empty()) {
       throw Error(ErrorKind::usage,
                   fmt::format("--labels: {} holds folders, which are its classes; labels are for a folder of images",
                               images.string()));
     }
-    find_in_class_folders(entries, found);
+    find_in_class_folders(entries, own, found);
     return;
   }
   for (const fs::directory_entry& entry : entries) {
-    if (entry.is_regular_file()) {
-      found.images.push_back({entry.path().filename().string(), entry.path(), std::nullopt});
+    const std::string name = entry.path().filename().string();
+    if (const std::string reason = reason_against(entry); !reason.empty()) {
+      found.unreadable.emplace_back(name, reason);
+    } else {
+      found.images.push_back({name, entry.path(), std::nullopt});
     }
   }
   if (!labels.empty()) put_labels(images, labels, found);
@@ -175,8 +225,14 @@ std::vector<std::uint8_t> bytes_of(const fs::path& path) {
   if (!fs::exists(path, error)) throw Error(ErrorKind::input, "does not exist");
   if (!fs::is_regular_file(path, error)) throw Error(ErrorKind::input, "is not a file");
   std::ifstream stream(path, std::ios::binary);
-  std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream) throw Error(ErrorKind::input, "cannot be read");
+  // read(), for an iterator lets the exception out with which libstdc++ reports what the disk refuses.
+  std::vector<std::uint8_t> bytes;
+  std::array<char, 65536> part{};
+  while (stream) {
+    stream.read(part.data(), part.size());
+    bytes.insert(bytes.end(), part.begin(), part.begin() + stream.gcount());
+  }
+  if (stream.bad() || !stream.eof()) throw Error(ErrorKind::input, "cannot be read");
   return bytes;
 }
 
@@ -204,13 +260,15 @@ std::vector<ReadImage> read_together(std::span<const FoundImage> images,
                                      const std::vector<Preprocessing>& preprocessings) {
   std::vector<ReadImage> read(images.size());
   std::atomic<std::size_t> next = 0;
-  std::atomic<bool> out_of_memory = false;
+  std::exception_ptr failure;
+  std::mutex failing;
   const auto work = [&] {
     for (std::size_t i = next++; i < images.size(); i = next++) {
       try {
         read[i] = read_one(images[i], preprocessings);
-      } catch (const std::bad_alloc&) {
-        out_of_memory = true;
+      } catch (...) {
+        const std::lock_guard lock(failing);
+        failure = std::current_exception();
       }
     }
   };
@@ -219,17 +277,17 @@ std::vector<ReadImage> read_together(std::span<const FoundImage> images,
   threads.reserve(count);
   for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
-  if (out_of_memory) throw std::bad_alloc();
+  if (failure) std::rethrow_exception(failure);
   return read;
 }
 
 }  // namespace
 
-FoundImages find_images(const fs::path& images, const fs::path& labels) {
+FoundImages find_images(const fs::path& images, const fs::path& labels, const fs::path& database) {
   FoundImages found;
   std::error_code error;
   if (fs::is_directory(images, error)) {
-    find_in_folder(images, labels, found);
+    find_in_folder(images, labels, own_files(labels, database), found);
   } else if (fs::is_regular_file(images, error)) {
     if (!labels.empty()) {
       throw Error(ErrorKind::usage,

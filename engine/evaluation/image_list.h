@@ -29,9 +29,11 @@ struct FoundImages {
   std::int64_t classes = 0;                                     ///< 1 + the largest label; 0: without labels
 };
 
-/// `images`, `labels`: see EvaluationOptions. Throws Error(input) for a folder without images, a list or labels that
-/// do not match; Error(usage) where labels are of no use.
-FoundImages find_images(const std::filesystem::path& images, const std::filesystem::path& labels);
+/// `images`, `labels`, `database`: see EvaluationOptions; labels and database may lie among the images. Throws
+/// Error(input) for a folder without images, a list or labels that do not match; Error(usage) where labels are of no
+/// use.
+FoundImages find_images(const std::filesystem::path& images, const std::filesystem::path& labels,
+                        const std::filesystem::path& database = {});
 
 /// The same images in an order that depends on the seed and their number alone.
 std::vector<FoundImage> in_seeded_order(std::vector<FoundImage> images, std::uint64_t seed);

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "blindspot/error.h"
 #include "blindspot/evaluation.h"
 #include "engine/evaluation/run_rows.h"
 #include "engine/evaluation/run_store.h"
+#include "engine/evaluation/schema.h"
 
 namespace blindspot {
 
@@ -24,6 +26,7 @@ struct OpenedShard {
     const auto found = settings.find("shard");
     shard = found == settings.end() ? Shard{} : shard_from(found->second);
     settings.erase("shard");
+    settings.erase(schema_setting);  // the merged database has its own
   }
 
   Connection connection;
@@ -81,9 +84,16 @@ std::vector<std::string> rows_of(Connection& connection, const std::string& colu
   return all;
 }
 
-/// Images and networks must be the same in all shards.
+/// The shard with the most networks: one that was stopped may lack the last of them.
+OpenedShard& fullest(const Shards& shards) {
+  std::vector<std::int64_t> networks;
+  for (const auto& shard : shards) networks.push_back(shard->connection.integer("SELECT count(*) FROM models"));
+  return *shards[static_cast<std::size_t>(std::max_element(networks.begin(), networks.end()) - networks.begin())];
+}
+
+/// Images must be the same in all shards, and networks as far as each shard has come; rows are ordered by network.
 void check_common(const Shards& shards) {
-  OpenedShard& first = *shards.front();
+  OpenedShard& first = fullest(shards);
   constexpr std::array<std::pair<const char*, const char*>, 4> common{{
       {"images", "*"},
       {"unreadable", "*"},
@@ -94,8 +104,9 @@ void check_common(const Shards& shards) {
     const std::vector<std::string> wanted = rows_of(first.connection, columns, table);
     for (const auto& shard : shards) {
       const std::vector<std::string> there = rows_of(shard->connection, columns, table);
-      if (there == wanted) continue;
       const auto [a, b] = std::mismatch(wanted.begin(), wanted.end(), there.begin(), there.end());
+      const bool may_lack = std::string_view(table) == "models" || std::string_view(table) == "inputs";
+      if (b == there.end() && (a == wanted.end() || may_lack)) continue;
       throw Error(ErrorKind::usage,
                   fmt::format("{}: its {} differ from those of {}: {} there, {} here; shards are made with the same "
                               "networks, images and devices",
@@ -119,7 +130,7 @@ void copy_rows(Connection& from, Connection& to, const std::string& table, const
 }
 
 void write_merged(const Shards& shards, RunStore& merged, const Cancelled& cancelled) {
-  Connection& first = shards.front()->connection;
+  Connection& first = fullest(shards).connection;
   Settings settings = shards.front()->settings;
   settings["shard"] = to_text(Shard{});
   merged.begin(settings, read_images(first), read_unreadable(first));

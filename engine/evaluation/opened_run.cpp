@@ -30,6 +30,11 @@ ModelOptions options_for(ModelOptions options, const EvaluatedModel* recorded, c
   return options;
 }
 
+/// Whether two names stand for the same weights, used alike.
+bool same_network(const ModelInformation& a, const ModelInformation& b) {
+  return a.weights_sha256 == b.weights_sha256 && a.preprocessing == b.preprocessing;
+}
+
 std::string text_of(const Preprocessing& preprocessing) {
   return fmt::format("resize {} {} crop {} mean {} std {}", preprocessing.resize,
                      preprocessing.interpolation == Interpolation::bilinear ? "bilinear" : "bicubic",
@@ -133,7 +138,7 @@ void OpenedRun::open(RunStore* store) {
   distances_.emplace(DistanceMeasure::open(
       DistanceOptions{first.device, first.threads, options_.lpips, options_.parameters.walk.mode, options_.cancelled}));
   if (begun) refuse_differences(read_settings(store->connection()), settings(), database);
-  found_ = find_images(options_.images, options_.labels);
+  found_ = find_images(options_.images, options_.labels, options_.database);
   for (const std::string& name : options_.models) open_network(name, recorded, database);
   load_images();
   if (begun) check_images(read_images(store->connection()), images_, options_.images.string(), database);
@@ -155,11 +160,16 @@ void OpenedRun::open_network(const std::string& name, const std::vector<Evaluate
         std::count_if(networks_.begin(), networks_.end(), [](const OpenedNetwork& other) { return !other.recorded; });
     network.row.number = static_cast<std::int64_t>(recorded.size()) + fresh;
     for (const EvaluatedModel& model : recorded) {
-      if (model.information.weights_sha256 != network.row.information.weights_sha256) continue;
-      if (model.information.preprocessing != network.row.information.preprocessing) continue;
+      if (!same_network(model.information, network.row.information)) continue;
       throw Error(ErrorKind::usage, fmt::format("{}: {} knows these weights as {}; call them so", name, database,
                                                 model.information.name));
     }
+  }
+  for (const OpenedNetwork& other : networks_) {
+    if (!same_network(other.row.information, network.row.information)) continue;
+    throw Error(ErrorKind::usage,
+                fmt::format("MODEL {}: has the same weights and preprocessing as {}; name one of them", name,
+                            other.row.information.name));
   }
   if (found_.classes > network.row.information.class_count) {
     throw Error(ErrorKind::input,

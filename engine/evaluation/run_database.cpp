@@ -7,6 +7,7 @@
 #include "blindspot/error.h"
 #include "blindspot/evaluation.h"
 #include "engine/evaluation/run_rows.h"
+#include "engine/evaluation/schema.h"
 #include "weights/sha256.h"
 
 namespace blindspot {
@@ -14,6 +15,7 @@ namespace blindspot {
 using evaluation::Access;
 using evaluation::Connection;
 using evaluation::Statement;
+using evaluation::Transaction;
 
 struct RunDatabase::Implementation {
   explicit Implementation(const std::filesystem::path& file) : path(file), connection(file, Access::read) {}
@@ -81,7 +83,8 @@ std::vector<EvaluatedPair> RunDatabase::pairs(std::int64_t model) const {
   std::vector<EvaluatedPair> pairs;
   std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> positions;
   // One moment of the database, though another process may write.
-  connection.execute("BEGIN");
+  const Transaction transaction(connection, Access::read);
+  const std::int64_t images = evaluation::count_images(connection);
   Statement rows(connection,
                  "SELECT source, round, target, source_class, target_class, source_probability, "
                  "target_image_probability, start_probability, probability, target_probability, probability_8bit, "
@@ -98,6 +101,8 @@ std::vector<EvaluatedPair> RunDatabase::pairs(std::int64_t model) const {
     pair.source = rows.integer(0);
     pair.round = rows.integer(1);
     pair.target = rows.integer(2);
+    evaluation::check_number(connection, "a pair's source", pair.source, images);
+    evaluation::check_number(connection, "a pair's target", pair.target, images);
     pair.source_class = static_cast<std::int32_t>(rows.integer(3));
     pair.target_class = static_cast<std::int32_t>(rows.integer(4));
     pair.source_probability = number(5);
@@ -127,7 +132,6 @@ std::vector<EvaluatedPair> RunDatabase::pairs(std::int64_t model) const {
     pairs[position->second].records.push_back({records.integer(2), static_cast<float>(records.number(3)),
                                                static_cast<float>(records.number(4)), records.integer(5) != 0});
   }
-  connection.execute("COMMIT");
   return pairs;
 }
 
@@ -138,7 +142,9 @@ std::vector<EvaluatedHull> RunDatabase::hulls(std::int64_t model) const {
                  "ON inputs.model = hulls.model AND inputs.image = hulls.source WHERE hulls.model = ? "
                  "ORDER BY source, first_round, second_round");
   rows.bind(model);
+  const std::int64_t images = evaluation::count_images(implementation_->connection);
   while (rows.step()) {
+    evaluation::check_number(implementation_->connection, "a triangle's source", rows.integer(0), images);
     hulls.push_back({model, rows.integer(0), rows.integer(1), rows.integer(2),
                      static_cast<std::int32_t>(rows.integer(3)), rows.floats(4)});
   }
@@ -206,6 +212,8 @@ std::string RunDatabase::content_sha256() const {
     add("\n" + table);
     Statement rows(connection, fmt::format("SELECT * FROM {} ORDER BY {}", table, evaluation::key_of(table)));
     while (rows.step()) {
+      // How the content is written down is none of it.
+      if (table == "settings" && rows.text(0) == evaluation::schema_setting) continue;
       add("\n");
       for (int column = 0; column < rows.columns(); ++column) add(rows.canonical(column) + " ");
     }

@@ -29,6 +29,27 @@ bool holds_run(Connection& connection) {
   return true;
 }
 
+void check_number(const Connection& connection, const char* what, std::int64_t number, std::int64_t count) {
+  if (number >= 0 && number < count) return;
+  throw Error(ErrorKind::input, fmt::format("{}: damaged: {} is number {} of {}; take a copy of the file or begin anew",
+                                            connection.name(), what, number, count));
+}
+
+std::int64_t count_images(Connection& connection) {
+  return connection.integer("SELECT count(*) FROM images");
+}
+
+namespace {
+
+/// Rows that come by number have those from 0 on.
+void check_position(const Connection& connection, const char* what, std::int64_t number, std::size_t position) {
+  if (number == static_cast<std::int64_t>(position)) return;
+  throw Error(ErrorKind::input, fmt::format("{}: damaged: {} {} is missing; take a copy of the file or begin anew",
+                                            connection.name(), what, position));
+}
+
+}  // namespace
+
 Settings read_settings(Connection& connection) {
   Settings settings;
   Statement rows(connection, "SELECT name, value FROM settings");
@@ -46,6 +67,7 @@ std::vector<EvaluatedModel> read_models(Connection& connection) {
     EvaluatedModel model;
     ModelInformation& information = model.information;
     model.number = rows.integer(0);
+    check_position(connection, "network", model.number, models.size());
     information.name = rows.text(1);
     information.architecture = rows.text(2);
     information.sha256 = rows.text(3);
@@ -73,6 +95,7 @@ std::vector<EvaluatedImage> read_images(Connection& connection) {
   Statement rows(connection, "SELECT number, name, label, sha256 FROM images ORDER BY number");
   while (rows.step()) {
     EvaluatedImage image{rows.integer(0), rows.text(1), std::nullopt, rows.text(3)};
+    check_position(connection, "image", image.number, images.size());
     if (!rows.is_null(2)) image.label = static_cast<std::int32_t>(rows.integer(2));
     images.push_back(std::move(image));
   }
@@ -91,7 +114,9 @@ std::vector<EvaluatedInput> read_inputs(Connection& connection, std::int64_t mod
   Statement rows(connection,
                  "SELECT image, predicted, probability, dropped FROM inputs WHERE model = ? ORDER BY image");
   rows.bind(model);
+  const std::int64_t images = count_images(connection);
   while (rows.step()) {
+    check_number(connection, "the image of an input", rows.integer(0), images);
     inputs.push_back({rows.integer(0), static_cast<std::int32_t>(rows.integer(1)), static_cast<float>(rows.number(2)),
                       rows.text(3)});
   }

@@ -2,6 +2,7 @@
 // of the public interface.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -17,6 +18,12 @@ namespace blindspot::evaluation {
 /// schema.
 bool holds_run(Connection& connection);
 
+/// Throws Error(input) unless 0 ≤ number < count; `what` names the row that holds it: "a pair's target".
+void check_number(const Connection& connection, const char* what, std::int64_t number, std::int64_t count);
+/// How many images there are; read_images() makes sure that they are numbered from 0 on.
+std::int64_t count_images(Connection& connection);
+
+/// Rows are numbered from 0 on, and images that others name are there; else Error(input).
 Settings read_settings(Connection& connection);
 std::vector<EvaluatedModel> read_models(Connection& connection);
 std::vector<EvaluatedImage> read_images(Connection& connection);

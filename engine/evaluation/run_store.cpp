@@ -69,6 +69,7 @@ void RunStore::begin(const Settings& settings, const std::vector<EvaluatedImage>
   connection_.execute(schema);
   Statement setting(connection_, "INSERT INTO settings VALUES (?, ?)");
   for (const auto& [name, value] : settings) setting.bind(name).bind(value).run();
+  setting.bind(std::string(schema_setting)).bind(fmt::format("{}", schema_version)).run();
   Statement image_row(connection_, "INSERT INTO images VALUES (?, ?, ?, ?)");
   for (const EvaluatedImage& image : images) {
     image_row.bind(image.number).bind(image.name);

@@ -3,7 +3,7 @@
 // Keys are numbers that do not depend on the order of work, and nothing else in a row does either: two runs of the same
 // evaluation hold equal values however often they were killed. Numbers that are not numbers (NaN) are NULL;
 // probabilities are float32 values, held exactly in REAL. PRAGMA application_id is `application_id`, PRAGMA
-// user_version the schema's.
+// user_version the schema's, which the settings also tell to readers of rows.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@ namespace blindspot::evaluation {
 
 inline constexpr std::int32_t application_id = 0x626c7370;  // "blsp"
 inline constexpr std::int32_t schema_version = 1;
+inline constexpr const char* schema_setting = "schema_version";  // its row in the settings
 
 inline constexpr const char* schema = R"sql(
 CREATE TABLE settings (          -- parameters, versions, shard; all that a resumed run must have in common

@@ -221,8 +221,8 @@ void Connection::fail(int code) const {
   throw Error(ErrorKind::input, fmt::format("{}: {}", name_, reason_of(code, sqlite3_errmsg(database_))));
 }
 
-Transaction::Transaction(Connection& connection) : connection_(connection) {
-  connection.execute("BEGIN IMMEDIATE");
+Transaction::Transaction(Connection& connection, Access access) : connection_(connection) {
+  connection.execute(access == Access::read ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
 Transaction::~Transaction() {

@@ -87,10 +87,10 @@ class Connection {
   sqlite3* database_ = nullptr;
 };
 
-/// Rolled back unless committed.
+/// Rolled back unless committed. Access::read: one moment of the database, nothing to commit.
 class Transaction {
  public:
-  explicit Transaction(Connection& connection);
+  explicit Transaction(Connection& connection, Access access = Access::write);
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();

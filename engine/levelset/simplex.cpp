@@ -28,6 +28,11 @@ std::int64_t simplex_grid_points(std::size_t targets, int divisions) {
 namespace levelset {
 namespace {
 
+/// Where the interval of a level ends, in the distribution.
+double upper_quantile(double level) {
+  return 1 - (1 - level) / 2;
+}
+
 void check(const Simplex& simplex, const SimplexOptions& options) {
   const auto require = [](bool holds, const std::string& message) {
     if (!holds) throw Error(ErrorKind::usage, message);
@@ -41,6 +46,9 @@ void check(const Simplex& simplex, const SimplexOptions& options) {
           fmt::format("--samples {}: choose 2 to 100000000", options.samples));
   require(options.confidence_level > 0 && options.confidence_level < 1,
           fmt::format("--level {}: must be between 0 and 1", options.confidence_level));
+  // The quantile at 1 is infinite.
+  require(upper_quantile(options.confidence_level) < 1,
+          fmt::format("--level {}: is too near to 1; choose a smaller one", options.confidence_level));
 }
 
 /// Appends all points that begin with `t`, of whose divisions `left` are left.
@@ -117,11 +125,11 @@ void add_intervals(SimplexHull& hull, double level) {
     const double difference = static_cast<double>(point.probability) - hull.mean;
     squares += difference * difference;
   }
-  const double tail = (1 - level) / 2;
-  const double student = boost::math::quantile(boost::math::students_t(count - 1), 1 - tail);
+  const double upper = upper_quantile(level);
+  const double student = boost::math::quantile(boost::math::students_t(count - 1), upper);
   const double half = student * std::sqrt(squares / (count - 1) / count);
   hull.mean_interval = {hull.mean - half, hull.mean + half};
-  const double z = boost::math::quantile(boost::math::normal(), 1 - tail);
+  const double z = boost::math::quantile(boost::math::normal(), upper);
   for (std::size_t d = 0; d < hull.fractions.size(); ++d) {
     hull.fraction_intervals[d] = wilson(hull.fractions[d], count, z);
   }

@@ -253,6 +253,15 @@ class Images(EvaluateTest):
         self.assertIn("not", document["dropped"][0]["reason"])
         self.assertEqual(document["pairs"], 6)
 
+    def test_a_network_that_is_wrong_of_everything(self):
+        images = self.folder / "images"
+        for number in range(2):
+            (images / str(number)).mkdir(parents=True)
+            shutil.copy(self.picture(1 - number), images / str(number) / "wrong.png")
+        document = self.document("evaluate", *self.small(images), exit_code=5)
+        self.assertEqual((len(document["dropped"]), document["pairs"]), (2, 0))
+        self.succeed(*self.small(images, "--dry-run"), exit_code=5)
+
     def test_labels(self):
         images = self.folder / "images"
         images.mkdir()
@@ -308,6 +317,15 @@ class Refusals(EvaluateTest):
                 run(*command)
         first = sqlite3.connect(database).execute("SELECT weights_sha256 FROM models").fetchone()[0]
         self.assert_refused(run(*command), [3], "weights", first)
+
+    def test_the_same_weights_under_two_names(self):
+        weights = [self.folder / "a.safetensors", self.folder / "b.safetensors"]
+        self.succeed("weights", "random", "cifar_resnet20", "-o", weights[0])
+        shutil.copy(weights[0], weights[1])
+        result = run("evaluate", *weights, "--images", self.pictures, "-o", self.folder / "run.db", "--device", "cpu",
+                     "--limit", 2, "--rounds", 1, "--iterations", 0)
+        self.assert_refused(result, [2], "a.safetensors", "b.safetensors", "same weights")
+        self.assertFalse((self.folder / "run.db").exists())
 
     def test_other_files(self):
         other = self.folder / "other.db"
@@ -384,6 +402,17 @@ class Tables(EvaluateTest):
         self.assertAlmostEqual(sum(float(row["mean"]) for row in rows) / 8,
                                document["rows"][0]["confidences"]["mean"]["mean"], 12)
         self.assert_refused(run("export", self.whole, "-o", triangles), [2], "triangles.csv")
+
+    def test_export_leaves_the_database_alone(self):
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        link = self.folder / "link.csv"
+        link.symlink_to(database)
+        for output in (database, link):
+            self.assert_refused(run("export", database, "-o", output, "--overwrite"), [2], output.name, "itself")
+        self.assertEqual(self.content_of(database), self.content)
+        self.assert_refused(run("export", database, "--targets", "-o", self.folder / "targets", "--overwrite"), [2],
+                            "--overwrite", "--targets")
 
     def test_the_selected_targets(self):
         """In seeded order the first image of each class that the network gets right with p > 0.6."""

@@ -141,3 +141,48 @@ TEST_CASE("what cannot be read is listed and does not count") {
   CHECK(first.unreadable.empty());
   CHECK_THROWS_AS(read_in_order(found.images, 0, {small}, [] { return true; }), Stopped);
 }
+
+TEST_CASE("a file that the disk refuses is listed, too") {
+  const Folder folder;
+  folder.picture("a.png");
+  folder.text("list", "a.png\n/proc/self/mem\n");  // address 0: EIO
+  const ListedImages listed = read_in_order(find_images(folder.path() / "list", {}).images, 0, {small}, {});
+  CHECK(listed.images.size() == 1);
+  REQUIRE(listed.unreadable.size() == 1);
+  CHECK(listed.unreadable[0].second == "cannot be read");
+}
+
+TEST_CASE("the run's own files are no images") {
+  const Folder folder;
+  folder.picture("a/1.png");
+  for (const char* name : {"run.db", "run.db-wal", "run.db-shm", "run.db-journal", "a/labels.txt"}) {
+    folder.text(name, "1.png 3\n");
+  }
+  fs::create_symlink("run.db", folder.path() / "link.db");
+  const fs::path images = folder.path() / "a";
+  CHECK(find_images(folder.path(), {}, folder.path() / "run.db").unreadable.size() == 1);  // the link
+  CHECK(find_images(folder.path(), {}, folder.path() / "a/../link.db").unreadable.empty());
+  const FoundImages found = find_images(images, images / "labels.txt", images / "other.db");
+  REQUIRE(found.images.size() == 1);
+  CHECK(found.images[0].label == 3);
+}
+
+TEST_CASE("links to nothing or to themselves are listed") {
+  const Folder folder;
+  folder.picture("a/1.png");
+  fs::create_symlink("nowhere", folder.path() / "a/gone.png");
+  fs::create_symlink("loop.png", folder.path() / "a/loop.png");
+  fs::create_symlink("loop", folder.path() / "loop");
+  const FoundImages flat = find_images(folder.path() / "a", {});
+  CHECK(flat.images.size() == 1);
+  REQUIRE(flat.unreadable.size() == 2);
+  CHECK(flat.unreadable[0] == std::pair<std::string, std::string>("gone.png", "is a link to nothing"));
+  CHECK(contains(flat.unreadable[1].second, "cannot be read: "));
+  const FoundImages classes = find_images(folder.path(), {});
+  CHECK(classes.images.size() == 1);
+  REQUIRE(classes.unreadable.size() == 3);
+  CHECK(classes.unreadable[0].first == "a/gone.png");
+  CHECK(classes.unreadable[2].first == "loop");
+  folder.text("labels.txt", "1.png 1\ngone.png 2\n");
+  CHECK(find_images(folder.path() / "a", folder.path() / "labels.txt").images[0].label == 1);
+}

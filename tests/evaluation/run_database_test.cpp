@@ -140,6 +140,7 @@ TEST_CASE("an evaluation has all that was asked for") {
   REQUIRE(run.models().size() == 1);
   CHECK(run.models()[0].information.architecture == "cifar_resnet14");
   CHECK(run.images().size() == 6);
+  CHECK(run.settings().at("schema_version") == "1");
   const std::vector<EvaluatedPair> pairs = run.pairs(0);
   REQUIRE(pairs.size() == 18);
   Model model = Model::open("demo-resnet", place.options("run.db").network);
@@ -250,6 +251,29 @@ TEST_CASE("an unfinished part can be joined, and the whole gone on with") {
   CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
 }
 
+TEST_CASE("a part that has not come to the second network can be joined") {
+  const Workplace place;
+  const auto options = [&place](const std::string& name, Shard shard, std::vector<std::string> models) {
+    EvaluationOptions made = place.options(name);
+    made.models = std::move(models);
+    made.shard = shard;
+    return made;
+  };
+  const std::vector<std::string> both{"demo-resnet", "demo-vit"};
+  evaluate(options("whole.db", {}, both));
+  evaluate(options("part1.db", {1, 2}, {"demo-resnet"}));
+  evaluate(options("part2.db", {2, 2}, both));
+  merge_evaluations({place.file("part1.db"), place.file("part2.db")}, place.file("merged.db"));
+  evaluate(options("merged.db", {}, both));
+  CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
+  evaluate(options("other.db", {1, 2}, {"demo-vit"}));
+  CHECK(refusal(
+            [&place] {
+              merge_evaluations({place.file("other.db"), place.file("part2.db")}, place.file("refused.db"));
+            },
+            "its models differ") == ErrorKind::usage);
+}
+
 TEST_CASE("going on with other parameters is refused, both values named") {
   const Workplace place;
   evaluate(place.options("run.db"));
@@ -275,6 +299,37 @@ TEST_CASE("going on with other parameters is refused, both values named") {
   write_png(place.file("images/2.png"), draw_picture(7, 7, 3));
   CHECK(refusal(with([](auto&) {}), "has SHA-256") == ErrorKind::input);
   CHECK(content(place.file("run.db")) == before);
+  // A database from before the settings had its version is the same run.
+  run_sql(place.file("run.db"), "DELETE FROM settings WHERE name = 'schema_version'");
+  CHECK(content(place.file("run.db")) == before);
+}
+
+TEST_CASE("a damaged database is refused, not followed") {
+  const Workplace place;
+  evaluate(place.options("run.db"));
+  const auto damaged = [&place](const std::string& sql) {
+    fs::copy_file(place.file("run.db"), place.file("damaged.db"), fs::copy_options::overwrite_existing);
+    run_sql(place.file("damaged.db"), sql);
+    return RunDatabase::open(place.file("damaged.db"));
+  };
+  const auto refused = [&](const std::string& sql, const std::function<void(const RunDatabase&)>& read) {
+    CAPTURE(sql);
+    const RunDatabase database = damaged(sql);
+    CHECK(refusal([&] { read(database); }, "damaged.db: damaged: ") == ErrorKind::input);
+  };
+  const auto targets = [](const RunDatabase& database) { database.selected_targets(0); };
+  const auto pairs = [](const RunDatabase& database) { database.pairs(0); };
+  const auto resume = [&place](const RunDatabase&) { evaluate(place.options("damaged.db")); };
+  refused("UPDATE inputs SET image = 99999999 WHERE image = 2", targets);
+  refused("UPDATE inputs SET image = -1 WHERE image = 2", targets);
+  refused("UPDATE images SET number = 7 WHERE number = 2", targets);
+  refused("UPDATE models SET number = 1", targets);
+  refused("UPDATE pairs SET target = 99999 WHERE source = 2", pairs);
+  refused("UPDATE pairs SET source = -3 WHERE source = 2", pairs);
+  refused("UPDATE hulls SET source = 9 WHERE source = 2; UPDATE inputs SET image = 9 WHERE image = 2",
+          [](const RunDatabase& database) { database.hulls(0); });
+  refused("DELETE FROM inputs WHERE image = 2", resume);
+  refused("UPDATE inputs SET predicted = 10 WHERE image = 2", resume);
 }
 
 TEST_CASE("a second network joins a run") {
@@ -290,6 +345,14 @@ TEST_CASE("a second network joins a run") {
   together.models = both.models;
   evaluate(together);
   CHECK(content(place.file("run.db")) == content(place.file("together.db")));
+}
+
+TEST_CASE("a database among the images is none of them") {
+  const Workplace place;
+  evaluate(place.options("images/run.db"));
+  const EvaluationSummary again = evaluate(place.options("images/run.db"));
+  CHECK(again.pairs_before == 18);
+  CHECK(again.unreadable.empty());
 }
 
 TEST_CASE("a shard is i/n") {

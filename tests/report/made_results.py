@@ -5,6 +5,7 @@ import math
 import pathlib
 import random
 import struct
+import zlib
 
 from program import write_tensors
 
@@ -22,6 +23,16 @@ def texture(rng, side):
 
 def mixed(a, b, share):
     return array.array("f", ((1 - share) * x + share * y for x, y in zip(a, b)))
+
+
+def write_png(path, values, side):
+    """RGB of 8 bits from floats in [0, 1], channel by channel."""
+    area = side * side
+    rows = b"".join(b"\0" + bytes(round(255 * values[channel * area + y * side + x]) for x in range(side) for channel in range(3))
+                    for y in range(side))
+    chunk = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    pathlib.Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+                                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def record(iteration, iterations, width):
@@ -51,6 +62,8 @@ def write_result(folder, images=4, pairs=12, records=6, side=32, keep_path=True,
         tensors["source"] += textures[i]
         tensors["target"] += textures[j]
         tensors["final"] += final
+        if len(order) <= 12:
+            write_png(folder / f"final-{i}-{j}.png", final, side)
         for k in range(records if keep_path else 0):
             tensors["path"] += final if k == records - 1 else mixed(textures[i], textures[j], 0.9 * k / (records - 1))
         walk = [record(20 * k, iterations, width) for k in range(records)]

@@ -3,6 +3,8 @@ import html.parser
 import json
 import pathlib
 import re
+import shutil
+import sqlite3
 import time
 import unittest
 import xml.etree.ElementTree
@@ -114,6 +116,25 @@ class Report(ProgramTest):
             self.assertLessEqual(abs(height - 2 * float(root.get("height"))), 1, name)
             self.assertGreater(len({row for row in rows}), 10, name)  # something is drawn
 
+    def test_corners_of_a_triangle_are_the_files_that_it_names(self):
+        # Files count the images of the command line: without the first, those of the result do not begin at 0.
+        write_result(self.folder / "out")
+        moved = self.folder / "moved" / "final-0-1.png"
+        moved.parent.mkdir()
+        moved.write_bytes((self.folder / "out/final-2-3.png").read_bytes())
+        triangle = self.folder / "triangle.json"
+        write_triangle(triangle, ["image-0.png", moved, self.folder / "out/final-0-2.png"])
+        corners = lambda page: json.loads(Elements(page).scripts[0])["triangles"][0]["pictures"]
+        picture = lambda page, number: json.loads(Elements(page).scripts[0])["pictures"][number]
+        page = self.report(self.folder / "out", "--triangle", triangle)
+        write_triangle(triangle, ["image-0.png", self.folder / "out/final-2-3.png", self.folder / "out/final-0-2.png"])
+        other = self.report(self.folder / "out", "--triangle", triangle, name="other.html")
+        self.assertEqual([picture(page, number) for number in corners(page)],
+                         [picture(other, number) for number in corners(other)])
+        write_triangle(triangle, ["image-0.png", self.folder / "gone/final-0-1.png", self.folder / "out/final-0-2.png"])
+        self.assert_refused(run("report", self.folder / "out", "-o", self.folder / "x.html", "--triangle", triangle), (3,),
+                            "gone/final-0-1.png", "triangle.json", "corner")
+
     def test_a_thousand_pairs_stay_small(self):
         write_result(self.folder / "out", images=33, pairs=1000, records=3)
         start = time.monotonic()
@@ -141,6 +162,7 @@ class Report(ProgramTest):
         write_result(self.folder / "out")
         write_result(self.folder / "none", pairs=0)
         (self.folder / "empty").mkdir()
+        (self.folder / "odd" / "result.json").mkdir(parents=True)
         (self.folder / "text.db").write_text("no database")
         (self.folder / "bad.json").write_text("{}")
         good = self.folder / "out"
@@ -157,6 +179,8 @@ class Report(ProgramTest):
             ((good, "-o", target, "--detail", *range(1, 13), *range(1, 10)), (2,), ["20"]),
             ((good, "-o", target, "--triangle", self.folder / "bad.json"), (3,), ["bad.json"]),
             ((good, "-o", target, "--triangle", self.folder / "absent.json"), (3,), ["absent.json"]),
+            ((good, "-o", target, "--triangle", self.folder / "empty"), (3,), ["empty", "folder"]),
+            ((self.folder / "odd", "-o", target), (3,), ["odd/result.json", "folder"]),
             ((good, "-o", target, "--figures", self.folder / "out"), (2,), ["out"]),
             ((good, "-o", target, "--class-names", self.folder / "absent.txt"), (3,), ["absent.txt"]),
         ]:
@@ -185,6 +209,66 @@ class Report(ProgramTest):
         self.succeed("traverse", "demo-resnet", "--source", self.picture(3), "--target", self.picture(4), "-o",
                      self.folder / "out", "--iterations", 12, "--threads", 1, "--overwrite")
         self.assertFalse((self.folder / "out" / "path-0-0.apng").exists())
+
+
+class Evaluations(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole, cls.part = cls.class_folder / "whole.db", cls.class_folder / "part.db"
+        for database, more in ((cls.whole, ()), (cls.part, ("--shard", "2/2"))):
+            done = run("evaluate", "demo-resnet", "demo-vit", "--images", cls.pictures, "-o", database, "--device", "cpu",
+                       "--limit", 4, "--rounds", 2, "--iterations", 1, "--detailed-pairs", 0, *more)
+            assert done.returncode == 0, done.stderr.decode()
+
+    def lead(self, database, name="report.html"):
+        self.succeed("report", database, "-o", self.folder / name, "--overwrite")
+        page = (self.folder / name).read_text(encoding="utf-8")
+        return re.search('<p class="lead">(.*?)</p>', page, re.S).group(1), page
+
+    def changed(self, statement):
+        database = self.folder / "changed.db"
+        shutil.copy(self.whole, database)
+        connection = sqlite3.connect(database)
+        connection.executescript(statement)
+        connection.commit()
+        connection.close()
+        return database
+
+    def test_an_unfinished_evaluation_says_so(self):
+        self.assertNotRegex(self.lead(self.whole)[0], "finished|part")
+        part = self.lead(self.part)[0]
+        self.assertIn("part 2 of 2", part)
+        self.assertNotIn("finished", part)
+        unfinished = self.changed("DELETE FROM hulls; DELETE FROM pairs WHERE model = (SELECT max(model) FROM pairs) AND round = 1")
+        self.assertIn("not finished: 12 of its 16 pairs", self.lead(unfinished)[0])
+
+    def test_a_network_without_triangles_has_dashes(self):
+        caption = "Confidence over the triangles"
+        for which in ("min", "max"):
+            page = self.lead(self.changed(f"DELETE FROM hulls WHERE model = (SELECT {which}(model) FROM hulls)"))[1]
+            table = page[page.index("<caption>" + caption):]
+            rows = re.findall("<tr>(.*?)</tr>", table[:table.index("</table>")], re.S)
+            cells = [row.count("<td>") for row in rows[1:]]
+            self.assertEqual(cells, [rows[0].count("<th") - 1] * 2)
+            self.assertEqual([row.count("<td>–</td>") > 0 for row in rows[1:]], [which == "min", which == "max"])
+
+    def test_networks_of_one_file_name_have_their_folders(self):
+        database = self.changed("UPDATE models SET name = 'first/run/net.pth' WHERE number = (SELECT min(number) FROM models);"
+                                "UPDATE models SET name = 'second/run/net.pth' WHERE number = (SELECT max(number) FROM models)")
+        page = self.lead(database)[1]
+        table = self.succeed("table", database).stdout.decode()
+        for name in ("first/run/net", "second/run/net"):
+            self.assertIn(name, re.search("<h1>(.*?)</h1>", page).group(1))
+            self.assertEqual(table.count(name), 2)
+            self.assertNotIn(name + ".pth", table)
+
+    def test_the_database_is_not_written_over(self):
+        database = self.changed("SELECT 1")
+        before = database.read_bytes()
+        for name in (database, self.folder / "." / "changed.db"):
+            self.assert_refused(run("report", database, "-o", name, "--overwrite"), (2,), "-o", "changed.db", "another")
+        self.assertEqual(database.read_bytes(), before)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,36 @@ std::string short_model_name(const std::string& name) {
   return result.empty() ? name : result;
 }
 
+namespace {
+
+std::string with_folders(const std::string& name, int folders) {
+  std::filesystem::path path(name);
+  if (path.filename().empty()) path = path.parent_path();
+  std::filesystem::path result = short_model_name(name);
+  for (path = path.parent_path(); folders > 0 && !path.filename().empty(); path = path.parent_path(), --folders) {
+    result = path.filename() / result;
+  }
+  return result.string();
+}
+
+}  // namespace
+
+std::vector<std::string> distinct_model_names(const std::vector<std::string>& names) {
+  constexpr int most_folders = 16;
+  std::vector<std::string> result;
+  for (const std::string& name : names) {
+    const auto taken = [&](int folders) {
+      return std::any_of(names.begin(), names.end(), [&](const std::string& other) {
+        return other != name && with_folders(other, folders) == with_folders(name, folders);
+      });
+    };
+    int folders = 0;
+    while (folders < most_folders && taken(folders)) ++folders;
+    result.push_back(folders == most_folders ? name : with_folders(name, folders));
+  }
+  return result;
+}
+
 std::string ClassLabels::label(std::int64_t index) const {
   const bool named = index >= 0 && index < static_cast<std::int64_t>(names_.size());
   const std::string name = named ? names_[static_cast<std::size_t>(index)] : "";

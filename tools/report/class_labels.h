@@ -22,4 +22,8 @@ class ClassLabels {
   std::vector<std::string> names_;
 };
 
+/// `short_model_name` of each, with as many folders in front ("a/resnet20", "b/resnet20") as it takes to tell those of
+/// different names apart; the whole name where folders do not.
+std::vector<std::string> distinct_model_names(const std::vector<std::string>& names);
+
 }  // namespace blindspot::tools::report

@@ -25,8 +25,7 @@ NamedValue named(std::string name, const std::optional<MeanDeviation>& value) {
 }
 
 TableRow table_row_of(const blindspot::TableRow& row) {
-  TableRow result{
-      short_model_name(row.model), static_cast<std::size_t>(row.sources), static_cast<std::size_t>(row.pairs), {}, {}};
+  TableRow result{row.model, static_cast<std::size_t>(row.sources), static_cast<std::size_t>(row.pairs), {}, {}};
   result.distances = {named("RMSE", row.rmse), named("L∞", row.linf), named("SSIM", row.ssim),
                       named("LPIPS", row.lpips)};
   if (!row.confidences) return result;
@@ -47,17 +46,26 @@ struct PictureKey {
 
 class DatabaseInput final : public ReportInput {
  public:
-  DatabaseInput(const std::string& path, const std::string& class_names) : database_(RunDatabase::open(path)) {
+  DatabaseInput(const std::string& path, const std::string& class_names)
+      : database_(RunDatabase::open(path)), shard_(database_.shard()) {
     for (const EvaluatedImage& image : database_.images()) names_[image.number] = image.name;
     const std::map<std::string, std::string> settings = database_.settings();
     const auto version = settings.find("version");
     data_.version = version == settings.end() ? "unknown" : version->second;
     data_.origin = path;
+    std::vector<std::string> models;
+    for (const EvaluatedModel& model : database_.models()) models.push_back(model.information.name);
+    const std::vector<std::string> labels = distinct_model_names(models);
+    for (std::size_t i = 0; i < models.size(); ++i) labels_of_models_[models[i]] = labels[i];
     for (const EvaluatedModel& model : database_.models()) add_model(model, class_names, settings);
+    data_.interrupted = data_.pairs.size() != data_.pairs_planned;
+    data_.part = shard_.number;
+    data_.parts = shard_.count;
     for (const auto& [name, reason] : database_.unreadable()) data_.left_out.emplace_back(name, reason);
     for (const Run& run : data_.runs) data_.title += (data_.title.empty() ? "" : ", ") + run.model;
     for (const blindspot::TableRow& row : table_rows(database_, database_.parameters().walk.mode)) {
       data_.table.push_back(table_row_of(row));
+      data_.table.back().model = labels_of_models_.at(row.model);
     }
   }
 
@@ -121,7 +129,7 @@ class DatabaseInput final : public ReportInput {
                  const std::map<std::string, std::string>& settings) {
     const ModelInformation& information = model.information;
     Run run;
-    run.model = short_model_name(information.name);
+    run.model = labels_of_models_.at(information.name);
     run.iterations = database_.parameters().walk.iterations;
     run.delta = database_.parameters().walk.delta;
     run.facts = {{"name", information.name},
@@ -139,9 +147,13 @@ class DatabaseInput final : public ReportInput {
     model_numbers_.push_back(model.number);
     labels_.push_back(class_names.empty() && !information.classes.empty() ? ClassLabels(information.classes)
                                                                           : ClassLabels(class_names, information.name));
+    const auto rounds = static_cast<std::size_t>(database_.parameters().rounds);
     for (const EvaluatedInput& seen : database_.inputs(model.number)) {
-      if (seen.dropped_reason.empty()) continue;
-      data_.left_out.emplace_back(short_model_name(information.name) + ": " + names_.at(seen.image),
+      if (seen.dropped_reason.empty()) {
+        if (seen.image % shard_.count == shard_.number - 1) data_.pairs_planned += rounds;
+        continue;
+      }
+      data_.left_out.emplace_back(labels_of_models_.at(information.name) + ": " + names_.at(seen.image),
                                   seen.dropped_reason);
     }
     for (const EvaluatedPair& pair : database_.pairs(model.number)) add_pair(pair);
@@ -153,9 +165,9 @@ class DatabaseInput final : public ReportInput {
     result.run = data_.runs.size() - 1;
     result.round = static_cast<std::size_t>(pair.round);
     result.source = {names_.at(pair.source), pair.source_class, labels.label(pair.source_class),
-                     pair.source_probability, static_cast<std::size_t>(pair.source)};
+                     pair.source_probability};
     result.target = {names_.at(pair.target), pair.target_class, labels.label(pair.target_class),
-                     pair.target_image_probability, static_cast<std::size_t>(pair.target)};
+                     pair.target_image_probability};
     result.start_probability = pair.start_probability;
     result.probability = pair.probability;
     result.target_probability = pair.target_probability;
@@ -216,7 +228,9 @@ class DatabaseInput final : public ReportInput {
   }
 
   RunDatabase database_;
+  Shard shard_;
   ReportData data_;
+  std::map<std::string, std::string> labels_of_models_;
   std::map<std::int64_t, std::string> names_;  // of images
   std::vector<std::int64_t> model_numbers_;    // of runs
   std::vector<ClassLabels> labels_;            // of runs

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <map>
 #include <optional>
 
 #include "blindspot/demo.h"
@@ -43,15 +42,6 @@ Run run_of(const DocumentNode& root) {
   add_facts(run, parameters);
   return run;
 }
-
-/// Numbers sources and targets as the files of a result do: in order of appearance.
-class Numbering {
- public:
-  std::size_t of(const std::string& path) { return numbers_.emplace(path, numbers_.size()).first->second; }
-
- private:
-  std::map<std::string, std::size_t> numbers_;
-};
 
 Side side_of(const DocumentNode& node, const ClassLabels& labels) {
   Side side;
@@ -116,17 +106,12 @@ class FolderInput final : public ReportInput {
     data_.version = root.at("version").text();
     data_.interrupted = root.has("interrupted");
     labels_ = ClassLabels(class_names, root.at("model").at("name").text());
-    Numbering sources, targets;
     for (const DocumentNode& node : root.at("pairs").elements()) {
-      Pair pair = pair_of(node, labels_);
-      pair.source.number = sources.of(pair.source.path);
-      pair.target.number = targets.of(pair.target.path);
-      data_.pairs.push_back(std::move(pair));
+      data_.pairs.push_back(pair_of(node, labels_));
     }
     for (const DocumentNode& dropped : root.at("dropped").elements()) {
       data_.left_out.emplace_back(dropped.at("source").text(), dropped.at("reason").text());
     }
-    number_alike_where_all_are_both();
     check_images();
   }
 
@@ -154,22 +139,6 @@ class FolderInput final : public ReportInput {
   }
 
  private:
-  /// A grid numbers its images alike in both roles; the first target of such a result is its second image.
-  void number_alike_where_all_are_both() {
-    Numbering images;
-    std::map<std::string, bool> seen_as_source, seen_as_target;
-    for (const Pair& pair : data_.pairs) {
-      seen_as_source[pair.source.path] = true;
-      seen_as_target[pair.target.path] = true;
-    }
-    if (seen_as_source != seen_as_target) return;
-    for (const Pair& pair : data_.pairs) images.of(pair.source.path);
-    for (Pair& pair : data_.pairs) {
-      pair.source.number = images.of(pair.source.path);
-      pair.target.number = images.of(pair.target.path);
-    }
-  }
-
   void check_images() {
     const auto pairs = static_cast<std::int64_t>(data_.pairs.size());
     shape_ = images_->shape("source");
@@ -205,12 +174,12 @@ class FolderInput final : public ReportInput {
     return picture_of(images_->rows(tensor, static_cast<std::int64_t>(row), 1), 0);
   }
 
-  /// The image that a triangle's file names: a source, a target, or a final image by the name of its PNG file.
+  /// The image that a triangle's file names: a source, a target, or a row of the tensor of final images. A PNG file of
+  /// a final image is not looked up here but read: its name counts the images of the command line, of which some may
+  /// have been left out, and may stand in any folder.
   Picture find_picture(const std::string& path) const {
-    const std::string name = std::filesystem::path(path).filename().string();
     for (std::size_t i = 0; i < data_.pairs.size(); ++i) {
       const Pair& pair = data_.pairs[i];
-      if (name == fmt::format("final-{}-{}.png", pair.source.number, pair.target.number)) return final_picture(i);
       if (path == fmt::format("{}/images.safetensors:final[{}]", data_.origin, i)) return final_picture(i);
       if (path == pair.source.path) return source(i);
       if (path == pair.target.path) return target(i);

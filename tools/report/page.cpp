@@ -90,7 +90,7 @@ std::string page_text(const ReportInput& input, const PageChoice& choice) {
       policy, escaped(input.data().title));
   page += page_style;
   page += "</style>\n</head>\n<body>\n" + header + "<main id=\"main\">\n" + main + "</main>\n";
-  page += "<script type=\"application/json\" id=\"data\">" + data_text(data_of(parts)) + "</script>\n<script>";
+  page += R"(<script type="application/json" id="data">)" + data_text(data_of(parts)) + "</script>\n<script>";
   page += page_script;
   return page + "</script>\n</body>\n</html>\n";
 }

@@ -25,13 +25,18 @@ std::string mean_and_deviation(const NamedValue& value, int decimals) {
 
 std::string paper_table(const std::vector<TableRow>& rows, const std::string& caption,
                         std::vector<NamedValue> TableRow::*values, int decimals) {
-  if (rows.empty() || (rows.front().*values).empty()) return "";
+  // A network may have no values yet: headings come from one that has, and its own row holds dashes.
+  const auto full =
+      std::find_if(rows.begin(), rows.end(), [values](const TableRow& row) { return !(row.*values).empty(); });
+  if (full == rows.end()) return "";
+  const std::vector<NamedValue>& headings = (*full).*values;
   std::string text = "<table><caption>" + caption + "</caption>\n<thead><tr><th scope=\"col\">network</th>";
-  for (const NamedValue& value : rows.front().*values) text += "<th scope=\"col\">" + escaped(value.name) + "</th>";
+  for (const NamedValue& value : headings) text += "<th scope=\"col\">" + escaped(value.name) + "</th>";
   text += "</tr></thead>\n<tbody>\n";
   for (const TableRow& row : rows) {
     text += "<tr><th scope=\"row\">" + isolated(row.model) + "</th>";
     for (const NamedValue& value : row.*values) text += "<td>" + mean_and_deviation(value, decimals) + "</td>";
+    for (std::size_t i = (row.*values).size(); i < headings.size(); ++i) text += "<td>–</td>";
     text += "</tr>\n";
   }
   return scrolling(caption, text + "</tbody></table>");
@@ -79,7 +84,7 @@ constexpr std::array<Column, 8> columns{{
 }};
 
 std::string thumbnail(int picture) {
-  return fmt::format("<img data-picture=\"{}\" alt=\"\">", picture);
+  return fmt::format(R"(<img data-picture="{}" alt="">)", picture);
 }
 
 /// Thumbnails of sources and targets, which come again in many pairs.
@@ -138,7 +143,7 @@ std::string pair_row(const PageParts& parts, Thumbnails& thumbnails, const std::
       fmt::format("<tr><td data-sort=\"{}\">{}</td>", number_of_pair + 1, pair_number(parts, number_of_pair));
   if (parts.data().runs.size() > 1)
     text += "<td class=\"words\">" + isolated(parts.data().runs[pair.run].model) + "</td>";
-  text += fmt::format("<td class=\"thumbnails\">{}</td><td class=\"words\">{}</td><td class=\"words\">{}</td>",
+  text += fmt::format(R"(<td class="thumbnails">{}</td><td class="words">{}</td><td class="words">{}</td>)",
                       thumbnails.of(number_of_pair), side_text(pair.source), side_text(pair.target));
   for (const Column* column : shown) {
     const double value = column->value(pair);
@@ -151,7 +156,7 @@ std::string pair_row(const PageParts& parts, Thumbnails& thumbnails, const std::
 }
 
 std::string sortable(const std::string& heading, const std::string& title) {
-  return fmt::format("<th scope=\"col\"{}><button type=\"button\" data-sorts>{}</button></th>",
+  return fmt::format(R"(<th scope="col"{}><button type="button" data-sorts>{}</button></th>)",
                      title.empty() ? "" : " title=\"" + title + "\"", heading);
 }
 
@@ -184,8 +189,8 @@ std::string numbers_section(const PageParts& parts) {
 
 std::string pairs_section(PageParts& parts) {
   const std::vector<const Column*> shown = columns_with_values(parts.data());
-  std::string table = "<table class=\"pairs\" id=\"pair-table\"><thead><tr>" + sortable("#", "");
-  if (parts.data().runs.size() > 1) table += "<th scope=\"col\" class=\"words\">network</th>";
+  std::string table = R"(<table class="pairs" id="pair-table"><thead><tr>)" + sortable("#", "");
+  if (parts.data().runs.size() > 1) table += R"(<th scope="col" class="words">network</th>)";
   table +=
       "<th scope=\"col\" class=\"words\">source, end, target</th><th scope=\"col\" class=\"words\">source</th><th "
       "scope=\"col\" class=\"words\">target</th>";

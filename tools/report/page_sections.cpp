@@ -21,7 +21,7 @@ std::string link(const char* id, const char* text) {
 }
 
 std::string image_element(const Picture& picture, const std::string& alternative) {
-  return fmt::format("<img src=\"{}\" alt=\"{}\" width=\"{}\" height=\"{}\" decoding=\"async\">",
+  return fmt::format(R"(<img src="{}" alt="{}" width="{}" height="{}" decoding="async">)",
                      data_address(picture, grid_side), escaped(alternative), picture.width, picture.height);
 }
 
@@ -153,10 +153,26 @@ std::string walk_article(PageParts& parts, std::size_t number) {
   text += strip(stops, walk);
   text +=
       fmt::format("<p class=\"notes\">{}{} of {} steps taken; RMSE {} and L∞ {} to the target{}{}.</p>\n</article>\n",
-                  on_the_way ? "" : "The images on the way were not recorded (<code>--keep-path</code> keeps them). ",
+                  on_the_way ? ""
+                             : "The images on the way were not recorded (<code>traverse --keep-path</code> and "
+                               "<code>evaluate --detailed-pairs</code> do). ",
                   pair.accepted, pair.accepted + pair.rejected, report::number(pair.rmse), report::number(pair.linf),
                   std::isfinite(pair.ssim) ? ", SSIM " + report::number(pair.ssim) : "",
                   std::isfinite(pair.lpips) ? ", LPIPS " + report::number(pair.lpips) : "");
+  return text;
+}
+
+std::string what_is_missing(const ReportData& data) {
+  std::string text;
+  if (data.interrupted) {
+    text += data.pairs_planned == 0 ? " The run was interrupted: only the pairs that were done are here."
+                                    : fmt::format(" The run is not finished: {} of its {} pairs are here.",
+                                                  data.pairs.size(), data.pairs_planned);
+  }
+  if (data.parts > 1) {
+    text += fmt::format(" This is part {} of {} of an evaluation; <code>blindspot merge</code> joins them.", data.part,
+                        data.parts);
+  }
   return text;
 }
 
@@ -178,8 +194,7 @@ std::string header_section(const PageParts& parts) {
       "of the first one’s class.{}</p>\n{}<nav aria-label=\"Sections\">{}</nav>\n"
       "<noscript><p class=\"notice\">Sliders, triangles and thumbnails need scripts, which are part of this "
       "file.</p></noscript>\n</header>\n",
-      models, data.interrupted ? " The run was interrupted: only the pairs that were done are here." : "", cards(data),
-      navigation);
+      models, what_is_missing(data), cards(data), navigation);
 }
 
 std::string grid_section(PageParts& parts) {

@@ -34,7 +34,6 @@ struct Side {
   std::int64_t class_index = 0;
   std::string label;             ///< the class's name, or "class 3"
   double probability = unknown;  ///< of that class, at the image itself
-  std::size_t number = 0;        ///< I or J of path-I-J: sources and targets counted in order of appearance
 };
 
 struct Pair {
@@ -89,9 +88,11 @@ struct TableRow {
 };
 
 struct ReportData {
-  std::string title, origin;  ///< what it is about; the file or folder that it was read from
-  std::string version;        ///< of the program that made the result
-  bool interrupted = false;
+  std::string title, origin;         ///< what it is about; the file or folder that it was read from
+  std::string version;               ///< of the program that made the result
+  bool interrupted = false;          ///< pairs are missing that the run was to have
+  std::size_t pairs_planned = 0;     ///< how many those would be in all; 0: not known
+  std::int64_t part = 1, parts = 1;  ///< of an evaluation: its shard
   std::vector<Run> runs;
   std::vector<Pair> pairs;
   std::vector<Triangle> triangles;

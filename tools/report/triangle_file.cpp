@@ -43,7 +43,7 @@ Preprocessing preprocessing_of(const DocumentNode& root) {
 }
 
 /// As the network saw it; `path[n]` is image n of a tensor file.
-Picture read_corner(const std::string& name, const Preprocessing& preprocessing) {
+Picture read_image(const std::string& name, const Preprocessing& preprocessing) {
   const std::size_t bracket = name.ends_with(']') ? name.rfind('[') : std::string::npos;
   const std::string path = std::filesystem::exists(name) ? name : name.substr(0, bracket);
   const std::vector<NamedImage> images = load_images(path, preprocessing);
@@ -51,6 +51,16 @@ Picture read_corner(const std::string& name, const Preprocessing& preprocessing)
     if (image.name == name) return to_picture(image.image);
   }
   throw Error(ErrorKind::input, fmt::format("{}: there is no such image in that file", name));
+}
+
+Picture read_corner(const std::string& file, const std::string& name, const Preprocessing& preprocessing) {
+  try {
+    return read_image(name, preprocessing);
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{} (a corner of the triangle in {}, named as it was where `blindspot "
+                                          "triangle` ran; run report there, or put the image back)",
+                                          error.what(), file));
+  }
 }
 
 }  // namespace
@@ -77,7 +87,7 @@ TriangleFile read_triangle_file(const std::string& file, const PictureFinder& fi
   const Preprocessing preprocessing = preprocessing_of(root);
   for (std::size_t i = 0; i < names.size(); ++i) {
     result.corners[i] = find(names[i]);
-    if (result.corners[i].rgb.empty()) result.corners[i] = read_corner(names[i], preprocessing);
+    if (result.corners[i].rgb.empty()) result.corners[i] = read_corner(file, names[i], preprocessing);
     if (result.corners[i].width == preprocessing.input_size && result.corners[i].height == preprocessing.input_size) {
       continue;
     }
