@@ -13,6 +13,7 @@
 #include "engine/model_inside.h"
 #include "engine/model_networks.h"
 #include "engine/model_source.h"
+#include "engine/networks/forgetting.h"
 
 namespace blindspot {
 
@@ -49,18 +50,6 @@ double cross_entropy(const std::vector<float>& logits, std::int32_t k) {
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
   return std::log(sum) + largest - static_cast<double>(logits[static_cast<std::size_t>(k)]);
 }
-
-/// Gives back what a forward pass kept, also when what follows throws.
-class Forgetting {
- public:
-  explicit Forgetting(Network& network) : network_(network) {}
-  Forgetting(const Forgetting&) = delete;
-  Forgetting& operator=(const Forgetting&) = delete;
-  ~Forgetting() { network_.forget(); }
-
- private:
-  Network& network_;
-};
 
 /// Calls `use(logits, first, count)` for each slice of `images`.
 template <typename Use>

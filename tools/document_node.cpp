@@ -27,6 +27,12 @@ DocumentNode DocumentNode::at(const std::string& key) const {
   return {value_[key], file_, where};
 }
 
+void DocumentNode::require_schema(const std::string& schema) const {
+  const DocumentNode node = at("schema");
+  const std::string found = node.text();
+  if (found != schema) node.refuse(fmt::format("is {}, not {}", found, schema));
+}
+
 std::vector<DocumentNode> DocumentNode::elements() const {
   if (!value_.is_array()) refuse("is not a list");
   std::vector<DocumentNode> nodes;

@@ -23,6 +23,8 @@ class DocumentNode {
   bool has(const std::string& key) const { return value_.is_object() && value_.contains(key); }
   bool is_null() const { return value_.is_null(); }
   DocumentNode at(const std::string& key) const;
+  /// Throws unless its `schema` is this one.
+  void require_schema(const std::string& schema) const;
   std::vector<DocumentNode> elements() const;
   std::string text() const;
   double number() const;

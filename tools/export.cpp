@@ -95,19 +95,6 @@ std::size_t write_targets(const RunDatabase& database, const std::string& folder
   return count;
 }
 
-/// In place or not at all.
-void write_whole(const std::string& path, const std::string& text) {
-  const std::filesystem::path partial = path + ".partial";
-  try {
-    write_text(partial, text);
-    std::filesystem::rename(partial, path);
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(partial, ignored);
-    throw;
-  }
-}
-
 }  // namespace
 
 int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
@@ -143,7 +130,7 @@ int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
     rows = write_targets(database, output.path);
   } else {
     const std::string text = csv_of(database, triangles);
-    write_whole(output.path, text);
+    write_output_file(output.path, text);
     rows = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) - 1;
   }
   if (!printing.json) {

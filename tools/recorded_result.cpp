@@ -105,10 +105,7 @@ RecordedResult read_result(const std::string& folder, const Cancelled& cancelled
   const std::filesystem::path path = std::filesystem::path(folder) / "result.json";
   const Json document = parse_document(path);
   const DocumentNode root(document, path.string(), "");
-  const std::string schema = root.at("schema").text();
-  if (schema != "blindspot/traverse/1") {
-    root.at("schema").refuse(fmt::format("is {}, not blindspot/traverse/1", schema));
-  }
+  root.require_schema("blindspot/traverse/1");
   RecordedResult result;
   const DocumentNode model = root.at("model");
   result.model_name = model.at("name").text();

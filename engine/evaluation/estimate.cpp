@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "blindspot/evaluation.h"
+#include "blindspot/hull.h"
 #include "engine/evaluation/opened_run.h"
 
 namespace blindspot {

@@ -20,21 +20,20 @@ void check_divisions(int divisions) {
   throw Error(ErrorKind::usage, fmt::format("{} divisions: a grid has 1 to 10000", divisions));
 }
 
-/// Which points a triangle's grid has, without their probabilities.
-std::vector<TrianglePoint> triangle_grid(WalkMode mode, int divisions) {
-  std::vector<TrianglePoint> points;
+}  // namespace
+
+std::vector<std::array<double, 2>> triangle_grid(int divisions, WalkMode mode) {
+  std::vector<std::array<double, 2>> grid;
   for (int i = 0; i <= divisions; ++i) {
     for (int j = 0; j <= divisions; ++j) {
       const double t1 = static_cast<double>(i) / divisions;
       const double t2 = static_cast<double>(j) / divisions;
       const bool kept = mode == WalkMode::reference ? 1 - t1 - t2 >= 0 : i + j <= divisions;
-      if (kept) points.push_back({t1, t2, 0});
+      if (kept) grid.push_back({t1, t2});
     }
   }
-  return points;
+  return grid;
 }
-
-}  // namespace
 
 HullMetrics hull_metrics(std::span<const TrianglePoint> points) {
   const auto source =
@@ -119,10 +118,10 @@ std::vector<std::vector<float>> mixed_confidences(Network& network, Device& devi
 std::vector<TriangleHull> triangle_hulls(Network& network, Device& device, std::span<const Triangle> triangles,
                                          WalkMode mode, int divisions, const Cancelled& cancelled) {
   check_divisions(divisions);
-  const std::vector<TrianglePoint> grid = triangle_grid(mode, divisions);
+  const std::vector<std::array<double, 2>> grid = triangle_grid(divisions, mode);
   std::vector<double> weights;
-  for (const TrianglePoint& point : grid) {
-    const std::array<double, 3> at = weights_at(point.t1, point.t2);
+  for (const auto& [t1, t2] : grid) {
+    const std::array<double, 3> at = weights_at(t1, t2);
     weights.insert(weights.end(), at.begin(), at.end());
   }
   std::vector<MixedRow> rows;
@@ -133,8 +132,7 @@ std::vector<TriangleHull> triangle_hulls(Network& network, Device& device, std::
   std::vector<TriangleHull> hulls;
   for (const std::vector<float>& row : confidences) {
     TriangleHull& hull = hulls.emplace_back();
-    hull.points = grid;
-    for (std::size_t i = 0; i < row.size(); ++i) hull.points[i].probability = row[i];
+    for (std::size_t i = 0; i < row.size(); ++i) hull.points.push_back({grid[i][0], grid[i][1], row[i]});
     hull.metrics = hull_metrics(hull.points);
   }
   return hulls;

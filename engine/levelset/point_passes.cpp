@@ -7,20 +7,10 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/networks/forgetting.h"
+
 namespace blindspot::levelset {
 namespace {
-
-/// Gives back what a forward pass kept, also when what follows throws.
-class Forgetting {
- public:
-  explicit Forgetting(Network& network) : network_(network) {}
-  Forgetting(const Forgetting&) = delete;
-  Forgetting& operator=(const Forgetting&) = delete;
-  ~Forgetting() { network_.forget(); }
-
- private:
-  Network& network_;
-};
 
 /// z − ln Σ exp(others): ln(p/(1 − p)) with all its digits, however near to 1 p is.
 double log_odds(std::span<const float> logits, std::int32_t own) {

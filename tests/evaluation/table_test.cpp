@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "blindspot/evaluation.h"
+#include "blindspot/hull.h"
 
 using namespace blindspot;
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "tests/plugin/temporary_folder.h"
+#include "tests/plugin/environment_variable.h"
 
 namespace {
 

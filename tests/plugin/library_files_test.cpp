@@ -9,7 +9,8 @@
 #include <fstream>
 #include <string>
 
-#include "tests/plugin/temporary_folder.h"
+#include "tests/plugin/environment_variable.h"
+#include "tests/temporary_folder.h"
 
 namespace {
 

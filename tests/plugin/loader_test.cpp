@@ -5,7 +5,8 @@
 #include <string>
 
 #include "engine/plugin_loader.h"
-#include "tests/plugin/temporary_folder.h"
+#include "tests/plugin/environment_variable.h"
+#include "tests/temporary_folder.h"
 
 namespace {
 

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/plugin/temporary_folder.h"
+#include "tests/plugin/environment_variable.h"
+#include "tests/temporary_folder.h"
 
 namespace {
 

@@ -95,10 +95,7 @@ class FolderInput final : public ReportInput {
     const std::filesystem::path path = std::filesystem::path(folder) / "result.json";
     const Json document = parse_document(path);
     const DocumentNode root(document, path.string(), "");
-    const std::string schema = root.at("schema").text();
-    if (schema != "blindspot/traverse/1") {
-      root.at("schema").refuse(fmt::format("is {}, not blindspot/traverse/1", schema));
-    }
+    root.require_schema("blindspot/traverse/1");
     images_.emplace(images_path_);
     data_.runs.push_back(run_of(root));
     data_.title = data_.runs[0].model;

@@ -68,7 +68,7 @@ Picture read_corner(const std::string& file, const std::string& name, const Prep
 TriangleFile read_triangle_file(const std::string& file, const PictureFinder& find) {
   const Json document = parse_document(file, "; a triangle is what `blindspot triangle --json` prints");
   const DocumentNode root(document, file, "");
-  if (root.at("schema").text() != "blindspot/triangle/1") root.at("schema").refuse("is not blindspot/triangle/1");
+  root.require_schema("blindspot/triangle/1");
   const std::array<std::string, 3> names = corner_names(root);
   TriangleFile result;
   Triangle& triangle = result.triangle;

@@ -158,12 +158,8 @@ struct EvaluatedPair {
 struct EvaluatedHull {
   std::int64_t model = 0, source = 0, first_round = 0, second_round = 0;
   std::int32_t source_class = 0;
-  std::vector<float> probabilities;  ///< in the grid order of lst.md: t1 outer, t2 inner; see triangle_grid
+  std::vector<float> probabilities;  ///< in the grid order of lst.md: t1 outer, t2 inner; see triangle_grid of hull.h
 };
-
-/// (t1, t2) of the grid with `divisions` k: t1, t2 in {0, 1/k, …, 1}, where 1 − t1 − t2 ≥ 0, t1 outer. `reference`
-/// evaluates that condition in double as the authors do, which drops (0.8, 0.2) and (0.9, 0.1) at k = 10.
-std::vector<std::array<double, 2>> triangle_grid(int divisions, WalkMode mode);
 
 /// A run database, read only; may be read while another process writes it. All lists are in the order of their numbers,
 /// whatever the order of work. PNG files come as their bytes, empty where there is none.

@@ -53,6 +53,10 @@ struct TriangleHull {
 /// Of a triangle's grid, which holds the source (t1 = t2 = 0). Throws Error(usage) for one that does not.
 HullMetrics hull_metrics(std::span<const TrianglePoint> points);
 
+/// (t1, t2) of the grid with `divisions` k: t1, t2 in {0, 1/k, …, 1}, where 1 − t1 − t2 ≥ 0, t1 outer. `reference`
+/// evaluates that condition in double as the authors do, which drops (0.8, 0.2) and (0.9, 0.1) at k = 10.
+std::vector<std::array<double, 2>> triangle_grid(int divisions, WalkMode mode);
+
 /// t1, t2 in {0, 1/divisions, …, 1} where t1 + t2 ≤ 1: 66 points for ten divisions. Mode reference keeps what
 /// 1 − t1 − t2 ≥ 0 keeps in double as written, which loses (0.8, 0.2) and (0.9, 0.1).
 std::vector<TriangleHull> triangle_hulls(Model& model, std::span<const Triangle> triangles, WalkMode mode,
