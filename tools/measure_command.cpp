@@ -66,11 +66,12 @@ void add_measure_options(CommandLine& line, MeasureRequest& request) {
 }
 
 OpenedMeasure::OpenedMeasure(const MeasureRequest& request, const std::vector<std::string>& files,
-                             const StopSignals& stop)
+                             const StopSignals& stop, const std::function<void(const ModelInformation&)>& read_more)
     : model(Model::open(request.model, stoppable(request.network, stop))),
       names(request.class_names, model.information()) {
   check_source_class(request, model.information().class_count);
   images = load_one_each(files, model.information().preprocessing, stop.cancelled());
+  if (read_more) read_more(model.information());
   say_what_is_assumed(model, request.printing.quiet);
   source_class = request.source_class ? static_cast<std::int32_t>(*request.source_class)
                                       : largest_index(model.logits({&images.at(0).image}).at(0));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,8 +34,9 @@ void add_measure_options(CommandLine& line, MeasureRequest& request);
 /// A network and the images to measure, one from each file.
 struct OpenedMeasure {
   /// Throws Error(usage|input|device). The first image's class is the network's own prediction unless one was asked
-  /// for.
-  OpenedMeasure(const MeasureRequest& request, const std::vector<std::string>& files, const StopSignals& stop);
+  /// for. `read_more` reads what else a command takes: before a word is said, for a refusal is one line.
+  OpenedMeasure(const MeasureRequest& request, const std::vector<std::string>& files, const StopSignals& stop,
+                const std::function<void(const ModelInformation&)>& read_more = {});
 
   Model model;
   ClassNames names;

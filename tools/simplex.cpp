@@ -40,12 +40,7 @@ bool parse(const Arguments& arguments, SimplexCommand& command) {
   line.option("--seed", "N", "Of the draw (0)",
               [&command](const std::string& text) { command.options.seed = read_seed("--seed", text); });
   line.option("--level", "X", "Confidence level of the intervals, between 0 and 1 (0.95)",
-              [&command](const std::string& text) {
-                command.options.confidence_level = read_double("--level", text);
-                if (!(command.options.confidence_level > 0 && command.options.confidence_level < 1)) {
-                  throw Error(ErrorKind::usage, fmt::format("--level {}: must be between 0 and 1", text));
-                }
-              });
+              [&command](const std::string& text) { command.options.confidence_level = read_double("--level", text); });
   add_measure_options(line, command.request);
   return line.parse(arguments);
 }
@@ -102,6 +97,7 @@ std::string simplex_text(const OpenedMeasure& measure, const SimplexCommand& com
 int run_simplex(const Arguments& arguments, const StopSignals& stop) {
   SimplexCommand command;
   if (!parse(arguments, command)) return 0;
+  command.options.check();
   std::vector<std::string> files = {command.source};
   files.insert(files.end(), command.targets.begin(), command.targets.end());
   OpenedMeasure measure(command.request, files, stop);

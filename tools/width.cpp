@@ -104,12 +104,12 @@ std::string width_text(const OpenedMeasure& measure, const WidthCommand& command
 int run_width(const Arguments& arguments, const StopSignals& stop) {
   WidthCommand command;
   if (!parse(arguments, command)) return 0;
-  OpenedMeasure measure(command.request, {command.image, command.target}, stop);
   std::vector<float> directions;
-  if (!command.directions.empty()) {
-    directions = load_directions(command.directions, measure.model.information().preprocessing.input_size);
+  OpenedMeasure measure(command.request, {command.image, command.target}, stop, [&](const ModelInformation& network) {
+    if (command.directions.empty()) return;
+    directions = load_directions(command.directions, network.preprocessing.input_size);
     command.options.given_directions = &directions;
-  }
+  });
   command.options.mode = command.request.mode;
   const std::array<WidthPoint, 1> point = {
       {{&measure.images[0].image, &measure.images[1].image, measure.source_class}}};

@@ -25,7 +25,6 @@ std::int64_t simplex_grid_points(std::size_t targets, int divisions) {
   return points;
 }
 
-namespace levelset {
 namespace {
 
 /// Where the interval of a level ends, in the distribution.
@@ -33,23 +32,25 @@ double upper_quantile(double level) {
   return 1 - (1 - level) / 2;
 }
 
-void check(const Simplex& simplex, const SimplexOptions& options) {
+}  // namespace
+
+void SimplexOptions::check() const {
   const auto require = [](bool holds, const std::string& message) {
     if (!holds) throw Error(ErrorKind::usage, message);
   };
-  require(!simplex.targets.empty(), "a simplex needs a source and at least one target");
-  require(options.divisions >= 1 && options.divisions <= 10'000,
-          fmt::format("--divisions {}: choose 1 to 10000", options.divisions));
-  require(options.point_budget >= 1 && options.point_budget <= 100'000'000,
-          fmt::format("--points {}: choose 1 to 100000000", options.point_budget));
-  require(options.samples >= 2 && options.samples <= 100'000'000,
-          fmt::format("--samples {}: choose 2 to 100000000", options.samples));
-  require(options.confidence_level > 0 && options.confidence_level < 1,
-          fmt::format("--level {}: must be between 0 and 1", options.confidence_level));
+  require(divisions >= 1 && divisions <= 10'000, fmt::format("--divisions {}: choose 1 to 10000", divisions));
+  require(point_budget >= 1 && point_budget <= 100'000'000,
+          fmt::format("--points {}: choose 1 to 100000000", point_budget));
+  require(samples >= 2 && samples <= 100'000'000, fmt::format("--samples {}: choose 2 to 100000000", samples));
+  require(confidence_level > 0 && confidence_level < 1,
+          fmt::format("--level {}: must be between 0 and 1", confidence_level));
   // The quantile at 1 is infinite.
-  require(upper_quantile(options.confidence_level) < 1,
-          fmt::format("--level {}: is too near to 1; choose a smaller one", options.confidence_level));
+  require(upper_quantile(confidence_level) < 1,
+          fmt::format("--level {}: is too near to 1; choose a smaller one", confidence_level));
 }
+
+namespace levelset {
+namespace {
 
 /// Appends all points that begin with `t`, of whose divisions `left` are left.
 void extend_grid(std::vector<double>& t, std::size_t targets, int left, int divisions,
@@ -162,11 +163,12 @@ SimplexHull hull_of(const std::vector<std::vector<double>>& points, const std::v
 
 std::vector<SimplexHull> simplex_hulls(Network& network, Device& device, std::span<const Simplex> simplices,
                                        const SimplexOptions& options, const Cancelled& cancelled) {
+  options.check();
   std::vector<std::vector<std::vector<double>>> points;
   std::vector<std::vector<double>> weights;
   std::vector<bool> sampled;
   for (const Simplex& simplex : simplices) {
-    check(simplex, options);
+    if (simplex.targets.empty()) throw Error(ErrorKind::usage, "a simplex needs a source and at least one target");
     check_image(network, simplex.source, "the source of a simplex");
     for (const Image* target : simplex.targets) check_image(network, target, "a target of a simplex");
     sampled.push_back(simplex_grid_points(simplex.targets.size(), options.divisions) > options.point_budget);

@@ -98,6 +98,9 @@ struct SimplexOptions {
   std::int64_t samples = 1000;       ///< how many, uniform over the simplex (Dirichlet with all parameters 1)
   std::uint64_t seed = 0;            ///< of the draw, which depends on it and on the images' pixels alone
   double confidence_level = 0.95;    ///< of the intervals, in (0, 1)
+
+  /// Throws Error(usage) naming the option whose value is out of range.
+  void check() const;
 };
 
 struct SimplexPoint {
