@@ -67,7 +67,8 @@ run_clang_tidy() {
 
 run_sanitizers() {
   build asan
-  ASAN_OPTIONS=detect_leaks=1 ctest --test-dir build/asan --output-on-failure -LE 'full|gpu'
+  ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/tests/leak_suppressions.txt:print_suppressions=0" \
+    ctest --test-dir build/asan --output-on-failure -LE 'full|gpu'
 }
 
 # Races in shared memory: an operating-system thread for each CUDA thread, without oneDNN, whose threads it cannot follow.
