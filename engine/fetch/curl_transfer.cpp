@@ -8,6 +8,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <string_view>
@@ -219,6 +220,11 @@ class Transfer {
     set(CURLOPT_NOPROGRESS, 0L);
     set(CURLOPT_XFERINFOFUNCTION, &Transfer::wait);
     set(CURLOPT_XFERINFODATA, this);
+    // As OpenSSL's own programs have it: a company's certificates, or a place for them that libcurl does not know.
+    if (const char* const file = std::getenv("SSL_CERT_FILE"); file != nullptr && *file != '\0') {
+      set(CURLOPT_CAINFO, file);
+      set(CURLOPT_PROXY_CAINFO, file);
+    }
     headers_.add("Accept-Encoding: identity");
     if (request_.offset != 0) {
       // CURLOPT_RESUME_FROM would call an answer with the whole file an error; here it is a new beginning.

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <fstream>
@@ -35,12 +35,17 @@ std::string text_of(const json& document, const char* key) {
 
 }  // namespace
 
+void Descriptor::reset(int value) {
+  if (value_ >= 0) ::close(value_);
+  value_ = value;
+}
+
 PartFile::PartFile(const std::filesystem::path& path, const std::function<void()>& waiting, const Cancelled& cancelled)
     : path_(path), origin_path_(path.string() + ".json") {
   bool said = false;
   for (;;) {
     open();
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+    if (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) == 0) {
       // The one before may have removed or renamed what was opened here.
       if (is_still_named()) break;
     } else if (errno != EWOULDBLOCK) {
@@ -49,35 +54,32 @@ PartFile::PartFile(const std::filesystem::path& path, const std::function<void()
       said = true;
       waiting();
     }
-    ::close(descriptor_);
-    descriptor_ = -1;
+    descriptor_.reset();
     stop_if(cancelled);
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0) refuse_by_errno("cannot be read");
+  if (::fstat(descriptor_.get(), &status) != 0) refuse_by_errno("cannot be read");
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
 PartFile::~PartFile() {
-  if (descriptor_ < 0) return;
-  if (size_ == 0) {
-    ::unlink(path_.c_str());
-    ::unlink(origin_path_.c_str());
-  }
-  ::close(descriptor_);
+  // Only what is still locked: after remove and rename the name may belong to another process.
+  if (descriptor_.get() < 0 || size_ != 0) return;
+  ::unlink(origin_path_.c_str());
+  ::unlink(path_.c_str());
 }
 
 void PartFile::open() {
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (descriptor_ < 0) refuse_by_errno("cannot be written");
+  descriptor_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666));
+  if (descriptor_.get() < 0) refuse_by_errno("cannot be written");
 }
 
 bool PartFile::is_still_named() const {
   struct stat opened {};
   struct stat named {};
-  return ::fstat(descriptor_, &opened) == 0 && ::stat(path_.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-         opened.st_dev == named.st_dev;
+  return ::fstat(descriptor_.get(), &opened) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
 std::optional<PartOrigin> PartFile::origin() const {
@@ -110,7 +112,7 @@ void PartFile::remember(const PartOrigin& origin) const {
 void PartFile::read(const std::function<void(std::span<const std::byte>)>& sink) const {
   std::vector<std::byte> buffer(piece);
   for (std::uint64_t at = 0; at < size_;) {
-    const ssize_t got = ::pread(descriptor_, buffer.data(), buffer.size(), static_cast<off_t>(at));
+    const ssize_t got = ::pread(descriptor_.get(), buffer.data(), buffer.size(), static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) refuse_by_errno("cannot be read");
     if (got == 0) throw Error(ErrorKind::input, fmt::format("{}: became shorter while it was read", path_.string()));
@@ -121,7 +123,7 @@ void PartFile::read(const std::function<void(std::span<const std::byte>)>& sink)
 
 void PartFile::append(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    const ssize_t written = ::write(descriptor_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) refuse_by_errno("cannot be written");
     size_ += static_cast<std::uint64_t>(written);
@@ -130,21 +132,21 @@ void PartFile::append(std::span<const std::byte> bytes) {
 }
 
 void PartFile::clear() {
-  if (::ftruncate(descriptor_, 0) != 0) refuse_by_errno("cannot be written");
+  if (::ftruncate(descriptor_.get(), 0) != 0) refuse_by_errno("cannot be written");
   size_ = 0;
   ::unlink(origin_path_.c_str());
 }
 
 void PartFile::remove() {
-  clear();
+  ::unlink(origin_path_.c_str());
   if (::unlink(path_.c_str()) != 0 && errno != ENOENT) refuse_by_errno("cannot be removed");
+  descriptor_.reset();
 }
 
 void PartFile::rename(const std::filesystem::path& destination) {
-  if (std::rename(path_.c_str(), destination.c_str()) != 0) refuse_by_errno("cannot be renamed");
   ::unlink(origin_path_.c_str());
-  ::close(descriptor_);
-  descriptor_ = -1;
+  if (std::rename(path_.c_str(), destination.c_str()) != 0) refuse_by_errno("cannot be renamed");
+  descriptor_.reset();
 }
 
 void PartFile::refuse_by_errno(const char* what) const {

@@ -25,6 +25,21 @@ struct PartOrigin {
   bool operator==(const PartOrigin&) const = default;
 };
 
+/// An open file, closed with its owner.
+class Descriptor {
+ public:
+  explicit Descriptor(int value = -1) : value_(value) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { reset(); }
+
+  int get() const { return value_; }
+  void reset(int value = -1);
+
+ private:
+  int value_;
+};
+
 class PartFile {
  public:
   /// Opens or makes the part and locks it; while another process has it, `waiting` is called once and the lock is asked
@@ -45,9 +60,9 @@ class PartFile {
   void append(std::span<const std::byte> bytes);
   /// Back to no bytes and no origin.
   void clear();
-  /// Removes both files.
+  /// Removes both files; here and below the part is given up with that, and nothing else is asked of it.
   void remove();
-  /// Gives the part another name; its origin is removed.
+  /// Gives the part another name and removes its origin.
   void rename(const std::filesystem::path& destination);
 
  private:
@@ -56,7 +71,7 @@ class PartFile {
   [[noreturn]] void refuse_by_errno(const char* what) const;
 
   std::filesystem::path path_, origin_path_;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
   std::uint64_t size_ = 0;
 };
 
