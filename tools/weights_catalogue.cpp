@@ -196,6 +196,7 @@ int run_weights_verify(const Arguments& arguments, const StopSignals& stop) {
   const Catalogue catalogue = opened_catalogue(file);
   const std::filesystem::path folder = weight_folder();
   std::vector<const CatalogueEntry*> entries;
+  entries.reserve(names.size());
   for (const std::string& name : names) entries.push_back(&entry_named(catalogue, name));
   if (names.empty()) {
     for (const CatalogueEntry& entry : catalogue.entries()) {
@@ -203,6 +204,7 @@ int run_weights_verify(const Arguments& arguments, const StopSignals& stop) {
     }
   }
   std::vector<NamedCheck> checks;
+  checks.reserve(entries.size());
   for (const CatalogueEntry* entry : entries) {
     checks.push_back({entry->name, check_weights(*entry, folder, stop.cancelled())});
   }

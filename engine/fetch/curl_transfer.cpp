@@ -21,7 +21,7 @@ namespace blindspot::fetch {
 namespace {
 
 constexpr long most_redirects = 10;
-constexpr long piece_bytes = 256 * 1024;
+constexpr long piece_bytes = 1L << 18;
 
 /// libcurl counts who uses it, so each request may hold it for itself.
 class Library {

@@ -99,8 +99,8 @@ class Fetch {
     }
     const bool checked = !entry_.digest.digits.empty();
     if (!checked) say(fmt::format("{}: there is no digest to hold it against; it has {}", entry_.name, sha256));
-    const FetchedWeights result{path_,  false, options_.from.filename().string(),
-                                sha256, size,  checked ? entry_.digest.kind : PublishedDigest::Kind::none};
+    FetchedWeights result{path_,  false, options_.from.filename().string(),
+                          sha256, size,  checked ? entry_.digest.kind : PublishedDigest::Kind::none};
     convert(options_.from, result);
     if (options_.keep_original) {
       fs::copy_file(options_.from, original_path(), fs::copy_options::overwrite_existing);
@@ -117,8 +117,7 @@ class Fetch {
     // The process that was waited for may have brought it.
     if (is_there()) return {path_, true, {}, {}, 0, PublishedDigest::Kind::none};
     const fetch::Downloaded downloaded = bring(part, address);
-    const FetchedWeights result{
-        path_, false, to_record(address), downloaded.sha256, part.size(), checked_by(downloaded)};
+    FetchedWeights result{path_, false, to_record(address), downloaded.sha256, part.size(), checked_by(downloaded)};
     if (result.checked_by == PublishedDigest::Kind::none) {
       say(fmt::format("{}: there is no digest to hold it against; it came by https and has {}", entry_.name,
                       downloaded.sha256));
@@ -172,7 +171,7 @@ class Fetch {
     if (entry_.size_bytes && *entry_.size_bytes != part.size()) {
       return fmt::format("{} bytes came, the catalogue has {}", part.size(), *entry_.size_bytes);
     }
-    if (const std::string wrong = contradiction(downloaded.sha256, downloaded.announced_sha256); !wrong.empty()) {
+    if (std::string wrong = contradiction(downloaded.sha256, downloaded.announced_sha256); !wrong.empty()) {
       return wrong;
     }
     if (entry_.digest.kind == PublishedDigest::Kind::announced && downloaded.announced_sha256.empty()) {

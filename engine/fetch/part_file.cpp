@@ -25,7 +25,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t longest_origin = 16 * 1024;
+constexpr std::size_t longest_origin = 1 << 14;
 constexpr std::size_t piece = 1 << 20;
 
 std::string text_of(const json& document, const char* key) {
