@@ -119,6 +119,15 @@ bool parse(const Arguments& arguments, FetchChoice& choice) {
   return true;
 }
 
+/// With a display that is gone when the result is printed.
+FetchedWeights fetch(const CatalogueEntry& entry, const FetchChoice& choice) {
+  ProgressDisplay display(choice.printing.quiet);
+  FetchOptions options = choice.options;
+  options.progress = [&](const FetchProgress& progress) { display.show(entry.name, progress); };
+  options.message = [&](const std::string& text) { display.message(text); };
+  return fetch_weights(entry, options);
+}
+
 }  // namespace
 
 int run_weights_fetch(const Arguments& arguments, const StopSignals& stop) {
@@ -129,10 +138,7 @@ int run_weights_fetch(const Arguments& arguments, const StopSignals& stop) {
   for (const std::string& name : choice.names) all.push_back({&entry_named(catalogue, name), {}});
   choice.options.cancelled = stop.cancelled();
   for (NamedFetch& named : all) {
-    ProgressDisplay display(choice.printing.quiet);
-    choice.options.progress = [&](const FetchProgress& progress) { display.show(named.entry->name, progress); };
-    choice.options.message = [&](const std::string& text) { display.message(text); };
-    named.fetched = fetch_weights(*named.entry, choice.options);
+    named.fetched = fetch(*named.entry, choice);
     // Each is said when it is done: a later one may fail.
     if (!choice.printing.json) print(fetch_line(named));
   }

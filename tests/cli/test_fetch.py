@@ -1,7 +1,7 @@
 """Fetching published weights from a host that is good or lying, and from a file: nothing that does not match stays."""
 import hashlib
 import json
-import pathlib
+import os
 import shutil
 import ssl
 import subprocess
@@ -96,6 +96,23 @@ class Good(FetchTest):
         self.assertEqual(result.returncode, 0)
         self.assertRegex(result.stderr.decode(), r"made: \d\.\d of \d\.\d MB, \d\.\d MB/s, \d+ s left\n")
         self.assertRegex(result.stdout.decode(), r"^made: 1\.1 MB from ")
+
+    def test_a_bar_on_a_terminal_is_gone_before_the_result(self):
+        self.served.always = slow(1)
+        ours, theirs = os.openpty()
+        process = subprocess.Popen([PROGRAM, "weights", "fetch", "made", "--catalogue", self.catalogue()],
+                                   stdout=theirs, stderr=theirs, env=self.environment)
+        os.close(theirs)
+        text = b""
+        try:
+            while part := os.read(ours, 4096):
+                text += part
+        except OSError:
+            pass  # what a terminal says whose other end is closed
+        os.close(ours)
+        self.assertEqual(process.wait(), 0)
+        self.assertRegex(text, rb"\r\[#+-*\] made: \d\.\d of 1\.1 MB, \d+\.\d MB/s, 0 s left\x1b\[K")
+        self.assertIn(b"\r\x1b[Kmade: 1.1 MB from ", text)
 
 
 class Wrong(FetchTest):
