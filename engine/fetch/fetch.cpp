@@ -4,7 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
+#include <string_view>
 #include <system_error>
 
 #include "blindspot/weights.h"
@@ -33,6 +36,16 @@ std::string to_record(std::string address) {
   const std::size_t at = address.find('@');
   if (at != std::string::npos && at < address.find('/', host)) address.erase(host, at + 1 - host);
   return address;
+}
+
+/// Whether nobody on the way can have put words into the host's mouth.
+bool is_trustworthy(const std::string& address) {
+  constexpr std::array<std::string_view, 3> this_machine{"http://127.0.0.1", "http://localhost", "http://[::1]"};
+  return address.starts_with("https://") ||
+         std::any_of(this_machine.begin(), this_machine.end(), [&](std::string_view host) {
+           return address.starts_with(host) &&
+                  (address.size() == host.size() || address[host.size()] == ':' || address[host.size()] == '/');
+         });
 }
 
 void check_address(const std::string& address) {
@@ -174,8 +187,14 @@ class Fetch {
     if (std::string wrong = contradiction(downloaded.sha256, downloaded.announced_sha256); !wrong.empty()) {
       return wrong;
     }
-    if (entry_.digest.kind == PublishedDigest::Kind::announced && downloaded.announced_sha256.empty()) {
-      return "the host announces no SHA-256 (X-Linked-Etag) to hold the file against; bring it with --from FILE";
+    if (entry_.digest.kind == PublishedDigest::Kind::announced) {
+      if (downloaded.announced_sha256.empty()) {
+        return "the host announces no SHA-256 (X-Linked-Etag) to hold the file against; bring it with --from FILE";
+      }
+      if (!is_trustworthy(address)) {
+        return "what the host announces by http anyone on the way can have written; give an address of https, or bring "
+               "the file with --from FILE";
+      }
     }
     const bool published_there = address == entry_.address && address.starts_with("https://");
     if (checked_by(downloaded) == PublishedDigest::Kind::none && !published_there) {

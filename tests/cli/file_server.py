@@ -1,4 +1,4 @@
-"""A host of files for the tests of fetching, on 127.0.0.1: it can be told, request by request, how to misbehave. Also a
+"""A host of files for the tests of fetching, on this machine: it can be told, request by request, how to misbehave. Also a
 proxy. Python's standard library only."""
 import http.server
 import socket
@@ -184,8 +184,8 @@ class FileServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, handler=Handler):
-        super().__init__(("127.0.0.1", 0), handler)
+    def __init__(self, handler=Handler, host="127.0.0.1"):
+        super().__init__((host, 0), handler)
         self.files, self.asked = {}, []
         self.lock, self.ended = threading.Lock(), threading.Event()
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -196,7 +196,7 @@ class FileServer(http.server.ThreadingHTTPServer):
 
     @property
     def address(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return "http://{}:{}".format(*self.server_address)
 
     def serve(self, path, *arguments, **more):
         self.files[path] = Served(*arguments, **more)

@@ -68,6 +68,16 @@ class Good(FetchTest):
         self.server.serve("/last", b"").always = redirect("/made.pth", [("X-Linked-Etag", f'"{self.sha256}"')])
         self.refused(self.fetch(address=address, digest={"announced": True}), "X-Linked-Etag", "--from")
 
+    def test_an_announced_digest_has_to_come_by_a_safe_way(self):
+        # To the program 127.0.0.2 is a host like any other.
+        far = FileServer(host="127.0.0.2")
+        self.addCleanup(far.close)
+        far.files = self.server.files
+        first = self.server.serve("/first", b"")
+        first.always = redirect("/made.pth", [("X-Linked-Etag", f'"{self.sha256}"')])
+        self.refused(self.fetch(address=far.address + "/first", digest={"announced": True}), "https", "--from")
+        self.fetched(address=self.server.address + "/first", digest={"announced": True})
+
     def test_a_mirror_and_an_address_go_before_the_catalogue(self):
         elsewhere = "https://nowhere.invalid/weights/made.pth"
         self.server.files["/mirror/nowhere.invalid/weights/made.pth"] = self.served

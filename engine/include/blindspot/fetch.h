@@ -23,7 +23,7 @@ struct FetchProgress {
 struct FetchOptions {
   std::filesystem::path folder = weight_folder();
   std::filesystem::path from;      ///< not empty: this file is taken instead of a download
-  std::string address;             ///< not empty: goes before the catalogue's
+  std::string address;             ///< http or https; not empty: goes before the catalogue's
   std::string mirror;              ///< not empty: MIRROR/HOST/PATH is asked for the catalogue's https://HOST/PATH
   bool overwrite = false;          ///< get it anew although it is there
   bool keep_original = false;      ///< as NAME.original.ENDING beside the converted file
@@ -46,8 +46,9 @@ struct FetchedWeights {
 /// Downloads to NAME.part in the folder (going on where an earlier attempt ended, which is kept for the next one when
 /// this one is stopped or cut off), holds what came against the entry's digest and size, converts it to
 /// NAME.safetensors and removes the original. Another process that fetches the same is waited for. What does not match
-/// is removed. Throws Error(input) for what cannot be had, does not match, is no network or cannot be written,
-/// Error(usage) for options that exclude each other, Stopped.
+/// is removed. By http comes only what a digest in the catalogue can tell: what the host announces, and files of which
+/// no digest is known, have to come by https. Throws Error(input) for what cannot be had, does not match, is no network
+/// or cannot be written, Error(usage) for options that exclude each other, Stopped.
 FetchedWeights fetch_weights(const CatalogueEntry& entry, const FetchOptions& options);
 
 }  // namespace blindspot
