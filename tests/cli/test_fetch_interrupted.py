@@ -79,17 +79,40 @@ class Interrupted(FetchTest):
         self.refused(self.fetch("--retries", "1", "--overwrite"), "status 500", kept=("made.safetensors",))
         self.assertEqual(len(self.served.requests), 5)
 
-    def test_ctrl_c_keeps_the_part(self):
-        self.served.next = [slow(20)]
+    def started(self):
         process = subprocess.Popen([PROGRAM, "weights", "fetch", "made", "--catalogue", self.catalogue()],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
+        return process
+
+    def wait_for_bytes(self):
+        """Until some of the file is there; the part."""
         part = self.weights / "made.part"
         end = time.monotonic() + 30
         while not (part.exists() and part.stat().st_size > 100_000):
             self.assertLess(time.monotonic(), end)
             time.sleep(0.02)
+        return part
+
+    def test_whoever_waits_takes_over_from_one_that_was_killed(self):
+        self.served.next = [slow(20)]
+        first = self.started()
+        self.wait_for_bytes()
+        second = self.started()
+        self.assertIn(b"waiting", second.stderr.readline())
+        first.kill()
+        first.wait()
+        second.communicate(timeout=30)
+        self.assertEqual(second.returncode, 0)
+        self.assert_in_place()
+        self.assertEqual(self.ranges()[0], None)
+        self.assertGreaterEqual(int(self.ranges()[1].removeprefix("bytes=").removesuffix("-")), 100_000)
+
+    def test_ctrl_c_keeps_the_part(self):
+        self.served.next = [slow(20)]
+        process = self.started()
+        part = self.wait_for_bytes()
         process.send_signal(signal.SIGINT)
         start = time.monotonic()
         stdout, stderr = process.communicate(timeout=30)

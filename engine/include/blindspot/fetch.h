@@ -30,7 +30,7 @@ struct FetchOptions {
   std::chrono::seconds stall{30};  ///< without a byte for so long, a connection is given up
   int retries = 4;                 ///< attempts that may end without bringing much, before it is given up
   Cancelled cancelled;             ///< asked at least once a second
-  std::function<void(const FetchProgress&)> progress;  ///< at most a few times a second
+  std::function<void(const FetchProgress&)> progress;  ///< after each piece, and about once a second
   std::function<void(const std::string&)> message;     ///< one line for people
 };
 
