@@ -122,6 +122,19 @@ def slow(seconds):
     return action
 
 
+def held(event):
+    """Half of what was asked for, and the rest when `event` is set."""
+    def action(handler):
+        begin = handler.asked_from()
+        handler.start(begin)
+        middle = (begin + len(handler.served.data)) // 2
+        handler.wfile.write(handler.served.data[begin:middle])
+        handler.wfile.flush()
+        event.wait(60)
+        handler.wfile.write(handler.served.data[middle:])
+    return action
+
+
 def status(code):
     return lambda handler: handler.send_error(code)
 

@@ -4,11 +4,12 @@ import json
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
 from fetching import FetchTest
-from file_server import cut_after, slow, stalled_after, status, without_length, without_ranges
+from file_server import cut_after, held, slow, stalled_after, status, without_length, without_ranges
 from program import PROGRAM
 
 
@@ -79,8 +80,8 @@ class Interrupted(FetchTest):
         self.refused(self.fetch("--retries", "1", "--overwrite"), "status 500", kept=("made.safetensors",))
         self.assertEqual(len(self.served.requests), 5)
 
-    def started(self):
-        process = subprocess.Popen([PROGRAM, "weights", "fetch", "made", "--catalogue", self.catalogue()],
+    def started(self, *more):
+        process = subprocess.Popen([PROGRAM, "weights", "fetch", "made", *more, "--catalogue", self.catalogue()],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -124,15 +125,16 @@ class Interrupted(FetchTest):
         self.assertEqual(self.ranges(), [None, f"bytes={size}-"])
 
     def test_two_at_once_download_once(self):
-        self.served.next = [slow(3)]
-        command = [PROGRAM, "weights", "fetch", "made", "--json", "--catalogue", self.catalogue()]
-        processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment)
-                     for _ in range(2)]
-        results = [process.communicate(timeout=60) for process in processes]
-        self.assertEqual([process.returncode for process in processes], [0, 0], results)
-        self.assertEqual(sorted(json.loads(stdout)["networks"][0]["was_there"] for stdout, _ in results),
-                         [False, True])
-        self.assertIn(b"another process is fetching it", results[0][1] + results[1][1])
+        go_on = threading.Event()
+        self.served.next = [held(go_on)]
+        first = self.started("--json")
+        self.wait_for_bytes()
+        second = self.started("--json")
+        self.assertIn(b"another process is fetching it", second.stderr.readline())
+        go_on.set()
+        results = [json.loads(process.communicate(timeout=60)[0])["networks"][0] for process in (first, second)]
+        self.assertEqual([first.returncode, second.returncode], [0, 0])
+        self.assertEqual([result["was_there"] for result in results], [False, True])
         self.assertEqual(len(self.served.requests), 1)
         self.assert_in_place()
 
