@@ -53,6 +53,12 @@ class Listing(CatalogueTest):
             known = re.search(r"-([0-9a-f]{8})\.", name)
             if known:
                 self.assertTrue(last[name]["digest"]["digits"].startswith(known[1]), name)
+        # Hugging Face's networks by their names there, RobustBench's by theirs.
+        called = {name for network in networks.values() for name in (network["name"], *network["aliases"])}
+        named = set(re.findall(r"(?:timm|google)/[a-z][a-z0-9_.-]*[a-z0-9]", text)) | set(
+            re.findall(r"\b(?:Salman2020Do_R50|Singh2023\S+|Wu2020\w+|Standard)\b", text))
+        self.assertGreater(len(named), 5)
+        self.assertEqual(named - called, set())
 
     def test_what_is_there_is_told(self):
         self.assertIsNone(self.networks()["resnet50"]["path"])
