@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "blindspot/catalogue.h"
 #include "engine/preprocessing_choice.h"
 #include "engine/small_json.h"
 #include "weights/demo/embedded.h"
@@ -22,15 +22,6 @@ struct FolderConfiguration {
   TransformerConfiguration transformer;
   std::vector<std::string> classes;
 };
-
-fs::path weight_folder() {
-  if (const char* folder = std::getenv("BLINDSPOT_WEIGHTS"); folder != nullptr && *folder != '\0') return folder;
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0') {
-    return fs::path(data) / "blindspot" / "weights";
-  }
-  const char* home = std::getenv("HOME");
-  return fs::path(home != nullptr ? home : "/") / ".local" / "share" / "blindspot" / "weights";
-}
 
 FolderConfiguration read_folder_configuration(const fs::path& folder) {
   const fs::path path = folder / "config.json";
@@ -115,9 +106,11 @@ std::int64_t assumed_heads(const Architecture& architecture, const weights::Stat
 ModelSource assemble(weights::StateDict state, const ModelOptions& options, const FolderConfiguration& configuration,
                      const std::optional<fs::path>& folder, std::string sha256) {
   Architecture architecture = architecture_of(state, options, configuration.transformer);
+  const Catalogue catalogue = Catalogue::built_in();
+  const CatalogueEntry* const catalogued = catalogue.find_sha256(sha256);
   PreprocessingChoice choice =
-      choose_preprocessing(options.preprocessing, state.metadata(), folder, default_preprocessing(architecture),
-                           architecture.name, state.name());
+      choose_preprocessing(options.preprocessing, state.metadata(), catalogued, folder,
+                           default_preprocessing(architecture), architecture.name, state.name());
   ModelInformation information;
   information.architecture = architecture.name;
   information.sha256 = std::move(sha256);
@@ -128,6 +121,7 @@ ModelSource assemble(weights::StateDict state, const ModelOptions& options, cons
   information.class_count = architecture.classes();
   information.classes = classes_of_metadata(state.metadata(), state.name());
   if (information.classes.empty()) information.classes = configuration.classes;
+  if (information.classes.empty() && catalogued != nullptr) information.classes = class_list(catalogued->classes);
   if (!information.classes.empty() &&
       static_cast<std::int64_t>(information.classes.size()) != information.class_count) {
     throw Error(ErrorKind::input, fmt::format("{}: names {} classes, but the network has {}", state.name(),
@@ -167,17 +161,30 @@ ModelSource open_folder(const fs::path& folder, const ModelOptions& options) {
   return open_file(file, options, folder);
 }
 
-/// NAME.safetensors, NAME.pth, NAME.pt, NAME.th or the folder NAME within the weight folder.
-std::optional<ModelSource> open_known(const std::string& name, const ModelOptions& options) {
-  if (name.empty() || name.find('/') != std::string::npos) return std::nullopt;
+/// What lies under the name, or under the catalogue's own name for it, in the weight folder.
+std::optional<ModelSource> open_known(const std::string& name, const CatalogueEntry* entry,
+                                      const ModelOptions& options) {
+  fs::path found = find_weights(weight_folder(), name);
+  if (found.empty() && entry != nullptr) found = find_weights(weight_folder(), entry->name);
+  if (found.empty()) return std::nullopt;
   std::error_code ignored;
-  for (const char* ending : {".safetensors", ".pth", ".pt", ".th"}) {
-    const fs::path file = weight_folder() / (name + ending);
-    if (fs::exists(file, ignored)) return open_file(file, options);
+  return fs::is_directory(found, ignored) ? open_folder(found, options) : open_file(found, options);
+}
+
+[[noreturn]] void refuse_absent(const std::string& model, const CatalogueEntry* entry) {
+  const std::string folder = weight_folder().string();
+  if (entry == nullptr) {
+    throw Error(ErrorKind::input, fmt::format("{}: no such file, and no network of that name in {} (built in: "
+                                              "demo-resnet, demo-vit; blindspot weights list shows what can be had)",
+                                              model, folder));
   }
-  const fs::path folder = weight_folder() / name;
-  if (fs::is_directory(folder, ignored)) return open_folder(folder, options);
-  return std::nullopt;
+  if (entry->address.empty()) {
+    throw Error(ErrorKind::input, fmt::format("{}: is not in {}, and no address of it is known; with the published "
+                                              "file, blindspot weights fetch {} --from FILE puts it there",
+                                              model, folder, entry->name));
+  }
+  throw Error(ErrorKind::input, fmt::format("{}: is not in {} yet; blindspot weights fetch {} gets it from {}", model,
+                                            folder, entry->name, entry->address));
 }
 
 }  // namespace
@@ -202,10 +209,10 @@ ModelSource open_model_source(const std::string& model, const ModelOptions& opti
   const fs::path path(model);
   if (fs::is_directory(path, ignored)) return named(open_folder(path, options));
   if (fs::exists(path, ignored)) return named(open_file(path, options));
-  if (auto known = open_known(model, options)) return named(*std::move(known));
-  throw Error(ErrorKind::input,
-              fmt::format("{}: no such file, and no network of that name in {} (built in: demo-resnet, demo-vit)",
-                          model, weight_folder().string()));
+  const Catalogue catalogue = Catalogue::built_in();
+  const CatalogueEntry* const entry = catalogue.find(model);
+  if (auto known = open_known(model, entry, options)) return named(*std::move(known));
+  refuse_absent(model, entry);
 }
 
 }  // namespace blindspot

@@ -247,6 +247,7 @@ Preprocessing preprocessing_from_json(const std::string& text, const Preprocessi
 
 PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
                                          const std::map<std::string, std::string>& metadata,
+                                         const CatalogueEntry* catalogued,
                                          const std::optional<std::filesystem::path>& folder,
                                          const Preprocessing& family_default, const std::string& family,
                                          const std::string& file_name) {
@@ -254,6 +255,8 @@ PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
   const auto written = metadata.find("preprocessing");
   if (written != metadata.end()) {
     choice = {preprocessing_from_json(written->second, family_default, file_name), "the weight file's metadata", false};
+  } else if (catalogued != nullptr && catalogued->preprocessing) {
+    choice = {*catalogued->preprocessing, fmt::format("the catalogue's {}", catalogued->name), false};
   } else if (folder && std::filesystem::exists(*folder / "preprocessor_config.json")) {
     choice = {from_preprocessor_config(*folder / "preprocessor_config.json", family_default),
               "preprocessor_config.json", false};

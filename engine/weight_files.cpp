@@ -42,9 +42,14 @@ std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const std
   return tensors;
 }
 
+void add_metadata(const std::map<std::string, std::string>& chosen, std::map<std::string, std::string>& metadata) {
+  for (const auto& [key, value] : chosen) metadata[key] = value;
+}
+
 /// Every tensor of a file under its own name, float32.
 void convert_as_is(const std::filesystem::path& input, const std::filesystem::path& output,
-                   const Cancelled& cancelled) {
+                   const ConvertOptions& options) {
+  const Cancelled& cancelled = options.cancelled;
   const weights::WeightFile file = weights::WeightFile::open(input, cancelled);
   std::vector<TensorToWrite> tensors;
   for (std::size_t i = 0; i < file.tensors().size(); ++i) {
@@ -57,6 +62,7 @@ void convert_as_is(const std::filesystem::path& input, const std::filesystem::pa
   std::map<std::string, std::string> metadata = file.metadata();
   metadata["source"] = std::filesystem::path(file.name()).filename().string();
   metadata["source_sha256"] = file.sha256(cancelled);
+  add_metadata(options.metadata, metadata);
   weights::write_safetensors(output, metadata, tensors);
 }
 
@@ -72,6 +78,15 @@ std::map<std::string, std::string> network_metadata(const ModelSource& source) {
   }
   if (!source.information.classes.empty()) metadata["classes"] = nlohmann::json(source.information.classes).dump();
   return metadata;
+}
+
+void use_class_names(const std::vector<std::string>& names, ModelInformation& information,
+                     const std::filesystem::path& input) {
+  if (!names.empty() && static_cast<std::int64_t>(names.size()) != information.class_count) {
+    throw Error(ErrorKind::input, fmt::format("{}: the network has {} classes, but {} names were given", input.string(),
+                                              information.class_count, names.size()));
+  }
+  information.classes = names;
 }
 
 /// AlexNet's features and the five 1×1 weights in one file.
@@ -138,7 +153,7 @@ void convert_weights(const std::filesystem::path& input, const std::filesystem::
     return;
   }
   if (options.as_is) {
-    convert_as_is(input, output, options.cancelled);
+    convert_as_is(input, output, options);
     return;
   }
   ModelOptions model_options;
@@ -146,11 +161,14 @@ void convert_weights(const std::filesystem::path& input, const std::filesystem::
   model_options.heads = options.heads;
   model_options.cancelled = options.cancelled;
   model_options.preprocessing = options.preprocessing;
-  const ModelSource source = open_model_source(input.string(), model_options);
+  ModelSource source = open_model_source(input.string(), model_options);
   source.state.check(source.architecture.name, declare(source.architecture));
+  if (source.information.classes.empty()) use_class_names(options.classes, source.information, input);
   std::map<std::string, std::string> metadata = network_metadata(source);
   metadata["source"] = input.filename().string();
   metadata["source_sha256"] = source.information.sha256;
+  metadata["weights_sha256"] = source.state.sha256();
+  add_metadata(options.metadata, metadata);
   weights::write_safetensors(output, metadata, tensors_of(source.state));
 }
 

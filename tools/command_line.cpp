@@ -82,14 +82,15 @@ void CommandLine::argument(const std::string& name, std::string& value, const st
       ->required(need == Need::required);
 }
 
-void CommandLine::arguments(const std::string& name, std::vector<std::string>& values, const std::string& description) {
+void CommandLine::arguments(const std::string& name, std::vector<std::string>& values, const std::string& description,
+                            Need need) {
   const auto take = [name, &values](const std::vector<std::string>& texts) {
     for (const std::string& text : texts) refuse_option_as_value(name, text);
     values = texts;
   };
   implementation_->app.add_option_function<std::vector<std::string>>(name, take, description)
       ->type_name("")
-      ->required();
+      ->required(need == Need::required);
 }
 
 void CommandLine::flag(const std::string& names, const std::string& description,

@@ -24,8 +24,9 @@ class CommandLine {
   /// One argument without a dash.
   void argument(const std::string& name, std::string& value, const std::string& description,
                 Need need = Need::required);
-  /// One or more of them, after all others.
-  void arguments(const std::string& name, std::vector<std::string>& values, const std::string& description);
+  /// One or more of them, or any number, after all others.
+  void arguments(const std::string& name, std::vector<std::string>& values, const std::string& description,
+                 Need need = Need::required);
   /// Present or not; `take` is called only if it is there.
   void flag(const std::string& names, const std::string& description, const std::function<void(bool)>& take);
   void flag(const std::string& names, const std::string& description, bool& value);

@@ -38,7 +38,7 @@ constexpr std::array<Command, 19> commands{{
     {"gradient", "gradient of the cross entropy with respect to an image", run_gradient},
     {"verify", "recompute what a result claims", run_verify},
     {"report", "one HTML page of a result, and its figures", run_report},
-    {"weights", "inspect, convert or make weight files", run_weights},
+    {"weights", "fetch, inspect, convert or make weight files", run_weights},
     {"devices", "what there is to run on", run_devices},
     {"bench", "measure the walk on this machine", run_bench},
     {"demo", "a demonstration with a built-in network", run_demo},

@@ -20,6 +20,31 @@ std::string time_left(double seconds) {
   return fmt::format("{} h {} min", minutes / 60, minutes % 60);
 }
 
+std::string walk_text(const WalkProgress& progress, double seconds) {
+  const auto done = static_cast<double>(progress.iterations_done);
+  const auto all = static_cast<double>(progress.iterations);
+  std::string text = fmt::format("{:.0f} %, {} of {} pairs", 100 * done / all, progress.pairs_done, progress.pairs);
+  if (progress.iterations_done > 0 && seconds > 0) {
+    const double rate = done / seconds;
+    text +=
+        fmt::format(", {:.{}f} image-iterations/s, {} left", rate, rate < 10 ? 1 : 0, time_left((all - done) / rate));
+  }
+  return text;
+}
+
+std::string fetch_text(const FetchProgress& progress, double seconds) {
+  constexpr double megabyte = 1e6;
+  const auto done = static_cast<double>(progress.bytes_done);
+  std::string text = fmt::format("{:.1f} MB", done / megabyte);
+  if (progress.bytes)
+    text = fmt::format("{:.1f} of {:.1f} MB", done / megabyte, static_cast<double>(*progress.bytes) / megabyte);
+  const double rate = (done - static_cast<double>(progress.bytes_before)) / std::max(seconds, 1e-3);
+  if (rate <= 0) return text;
+  text += fmt::format(", {:.1f} MB/s", rate / megabyte);
+  if (progress.bytes) text += fmt::format(", {} left", time_left((static_cast<double>(*progress.bytes) - done) / rate));
+  return text;
+}
+
 }  // namespace
 
 ProgressDisplay::ProgressDisplay(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {
@@ -31,17 +56,34 @@ ProgressDisplay::~ProgressDisplay() {
 }
 
 void ProgressDisplay::show(const WalkProgress& progress) {
+  if (progress.iterations == 0 || !is_due()) return;
+  draw(static_cast<double>(progress.iterations_done) / static_cast<double>(progress.iterations),
+       walk_text(progress, seconds()));
+}
+
+void ProgressDisplay::show(const std::string& name, const FetchProgress& progress) {
+  if (!is_due()) return;
+  const bool sized = progress.bytes.value_or(0) != 0;
+  draw(sized ? std::optional(static_cast<double>(progress.bytes_done) / static_cast<double>(*progress.bytes))
+             : std::nullopt,
+       fmt::format("{}: {}", name, fetch_text(progress, seconds())));
+}
+
+bool ProgressDisplay::is_due() {
   const Clock::time_point now = Clock::now();
-  if (quiet_ || now < next_ || progress.iterations == 0) return;
+  if (quiet_ || now < next_) return false;
   next_ = now + (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(10));
-  const std::string text = describe(progress, std::chrono::duration<double>(now - start_).count());
+  return true;
+}
+
+void ProgressDisplay::draw(std::optional<double> share, const std::string& text) {
   if (!terminal_) {
     std::cerr << text << '\n';
     return;
   }
-  const double share = static_cast<double>(progress.iterations_done) / static_cast<double>(progress.iterations);
-  const int filled = std::clamp(static_cast<int>(share * bar_width), 0, bar_width);
-  std::cerr << fmt::format("\r[{:#<{}}{:-<{}}] {}\x1b[K", "", filled, "", bar_width - filled, text) << std::flush;
+  const int filled = std::clamp(static_cast<int>(share.value_or(0) * bar_width), 0, bar_width);
+  const std::string bar = share ? fmt::format("[{:#<{}}{:-<{}}] ", "", filled, "", bar_width - filled) : "";
+  std::cerr << '\r' << bar << text << "\x1b[K" << std::flush;
   bar_shown_ = true;
 }
 
@@ -49,18 +91,6 @@ void ProgressDisplay::message(const std::string& text) {
   if (quiet_) return;
   clear_bar();
   std::cerr << text << '\n';
-}
-
-std::string ProgressDisplay::describe(const WalkProgress& progress, double seconds) const {
-  const auto done = static_cast<double>(progress.iterations_done);
-  const auto all = static_cast<double>(progress.iterations);
-  std::string text = fmt::format("{:.0f} %, {} of {} pairs", 100 * done / all, progress.pairs_done, progress.pairs);
-  if (progress.iterations_done > 0 && seconds > 0) {
-    const double rate = done / seconds;
-    text +=
-        fmt::format(", {:.{}f} image-iterations/s, {} left", rate, rate < 10 ? 1 : 0, time_left((all - done) / rate));
-  }
-  return text;
 }
 
 void ProgressDisplay::clear_bar() {

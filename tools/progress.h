@@ -1,10 +1,12 @@
-// How far a walk is, on stderr: a bar on a terminal, a plain line now and then elsewhere. Uses walk.h of the public
-// interface and the clock.
+// How far a walk or a download is, on stderr: a bar on a terminal, a plain line now and then elsewhere. Uses walk.h and
+// fetch.h of the public interface and the clock.
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
+#include "blindspot/fetch.h"
 #include "blindspot/walk.h"
 
 namespace blindspot::tools {
@@ -20,13 +22,19 @@ class ProgressDisplay {
 
   /// Redraws the bar (at most ten times a second) or prints a line (after 5 s, then every 10 s).
   void show(const WalkProgress& progress);
+  /// The same for a download of `name`; without a bar where its size is not known.
+  void show(const std::string& name, const FetchProgress& progress);
   /// A line of its own; a bar is cleared first.
   void message(const std::string& text);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::string describe(const WalkProgress& progress, double seconds) const;
+  /// Whether the next line is due; if so, when the one after it is.
+  bool is_due();
+  /// `share`: of the whole, from 0 to 1; nothing if that is not known.
+  void draw(std::optional<double> share, const std::string& text);
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
   void clear_bar();
 
   bool quiet_;

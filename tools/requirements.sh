@@ -4,8 +4,9 @@
 # browser (Ubuntu's chromium is a snap, so there it may not be had: the test then says that it is skipped).
 
 build_packages="g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-  libssl-dev libstb-dev doctest-dev libbenchmark-dev libboost-context-dev libcairo2-dev fonts-dejavu-core libsqlite3-dev"
-test_packages="python3 python3-jsonschema"
+  libssl-dev libstb-dev doctest-dev libbenchmark-dev libboost-context-dev libcairo2-dev fonts-dejavu-core libsqlite3-dev libcurl4-openssl-dev
+  ca-certificates"
+test_packages="python3 python3-jsonschema openssl"
 report_test_packages="chromium chromium-driver python3-selenium"
 bundle_packages="patchelf binutils xz-utils"
 check_packages="clang clang-tidy clang-format python3-venv python3-pip git"

@@ -1,8 +1,10 @@
-// `blindspot weights inspect|convert|random`: looking into weight files, converting them, making them from the rule.
-// Uses the public headers and the shared pieces of tools/.
+// `blindspot weights`: finds the command behind it; those that look into weight files, convert them and make them from
+// the rule stand here. Uses the public headers and the shared pieces of tools/.
 #include "blindspot/weights.h"
 
 #include <fmt/format.h>
+
+#include <array>
 
 #include "tools/commands.h"
 #include "tools/json_output.h"
@@ -10,6 +12,7 @@
 #include "tools/numbers.h"
 #include "tools/options.h"
 #include "tools/output_folder.h"
+#include "tools/weights_commands.h"
 
 namespace blindspot::tools {
 
@@ -122,26 +125,53 @@ int random(const Arguments& arguments, const StopSignals& stop) {
   return 0;
 }
 
+struct WeightsCommand {
+  const char* name;
+  const char* summary;
+  int (*run)(const Arguments&, const StopSignals&);
+};
+
+constexpr std::array<WeightsCommand, 6> weights_commands{{
+    {"list", "published networks that can be had by name", run_weights_list},
+    {"fetch", "download one of them, or take a file that is one", run_weights_fetch},
+    {"verify", "whether what was fetched is still what it was", run_weights_verify},
+    {"inspect", "what a file holds", inspect},
+    {"convert", "any file to safetensors with float32 and metadata", convert},
+    {"random", "weights made from a rule", random},
+}};
+
+std::string joined_names(const char* between) {
+  std::string text;
+  for (const WeightsCommand& command : weights_commands)
+    text += (text.empty() ? "" : between) + std::string(command.name);
+  return text;
+}
+
 void print_weights_help() {
-  print(
-      "Look into weight files, convert them, make them from a rule.\n\nUsage: blindspot weights inspect|convert|random "
-      "[OPTION...]\n\nCommands:\n  inspect  what a file holds\n  convert  any file to safetensors with float32 and "
-      "metadata\n  random   weights made from a rule\n\nEach has --help of its own.\n\nExample:\n  blindspot weights "
-      "inspect resnet50.pth\n");
+  std::string text = fmt::format(
+      "Fetch published weights, look into weight files, convert them, make them from a rule.\n\n"
+      "Usage: blindspot weights {} [OPTION...]\n\nCommands:\n",
+      joined_names("|"));
+  for (const WeightsCommand& command : weights_commands) {
+    text += fmt::format("  {:<7}  {}\n", command.name, command.summary);
+  }
+  print(text + "\nEach has --help of its own.\n\nExample:\n  blindspot weights inspect resnet50.pth\n");
 }
 
 }  // namespace
 
 int run_weights(const Arguments& arguments, const StopSignals& stop) {
-  const std::vector<std::string> names{"inspect", "convert", "random"};
   if (arguments.empty()) {
-    throw Error(ErrorKind::usage, "weights needs one of inspect, convert, random (see blindspot weights --help)");
+    throw Error(ErrorKind::usage,
+                fmt::format("weights needs one of {} (see blindspot weights --help)", joined_names(", ")));
   }
   const std::string& name = arguments.front();
   const Arguments rest(arguments.begin() + 1, arguments.end());
-  if (name == "inspect") return inspect(rest, stop);
-  if (name == "convert") return convert(rest, stop);
-  if (name == "random") return random(rest, stop);
+  std::vector<std::string> names;
+  for (const WeightsCommand& command : weights_commands) {
+    if (name == command.name) return command.run(rest, stop);
+    names.emplace_back(command.name);
+  }
   if (name != "-h" && name != "--help") {
     throw Error(ErrorKind::usage,
                 fmt::format("weights: no command {}{} (see blindspot weights --help)", name, near_miss(name, names)));

@@ -8,7 +8,8 @@ import unittest
 from program import PROGRAM, SHARED, ProgramTest, has_shared, run
 
 COMMANDS = (["traverse"], ["grid"], ["triangle"], ["path"], ["simplex"], ["width"], ["distance"], ["classify"], ["gradient"], ["verify"], ["devices"], ["bench"], ["demo"],
-            ["weights"], ["weights", "inspect"], ["weights", "convert"], ["weights", "random"])
+            ["weights"], ["weights", "inspect"], ["weights", "convert"], ["weights", "random"],
+            ["weights", "list"], ["weights", "fetch"], ["weights", "verify"])
 
 
 class Usage(ProgramTest):

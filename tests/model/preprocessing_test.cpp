@@ -10,7 +10,7 @@ namespace {
 PreprocessingChoice chosen(const TemporaryFolder& folder, const std::string& text,
                            const PreprocessingOptions& options = {}) {
   folder.write("preprocessor_config.json", text);
-  return choose_preprocessing(options, {}, folder.path(), {}, "resnet50", "model.safetensors");
+  return choose_preprocessing(options, {}, nullptr, folder.path(), {}, "resnet50", "model.safetensors");
 }
 
 }  // namespace
@@ -94,7 +94,8 @@ TEST_CASE("what a preprocessor_config.json asks for and cannot be done is refuse
 
 TEST_CASE("bad metadata is the file's fault, bad options are the user's") {
   const auto choose = [](const std::string& written, const PreprocessingOptions& options) {
-    return choose_preprocessing(options, {{"preprocessing", written}}, {}, {}, "resnet50", "weights.safetensors");
+    return choose_preprocessing(options, {{"preprocessing", written}}, nullptr, {}, {}, "resnet50",
+                                "weights.safetensors");
   };
   for (const char* wrong : {R"({"resize": 100, "crop": 224})", R"({"input_size": 224, "crop": 200})",
                             R"({"std": [1, -1, 1]})", R"({"mean": [1e999, 0, 0]})", "7", "nothing"}) {

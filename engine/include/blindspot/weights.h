@@ -42,11 +42,15 @@ struct ConvertOptions {
   std::optional<std::int64_t> heads;  ///< as ModelOptions has it
   PreprocessingOptions preprocessing;
   std::filesystem::path lpips_heads;  ///< not empty: AlexNet and these heads into one LPIPS file
+  std::vector<std::string> classes;   ///< names of the classes for a file that has none; empty: none
+  /// Entries of the metadata that go before those the conversion makes itself (`source`, `license`).
+  std::map<std::string, std::string> metadata;
   bool overwrite = false;
   Cancelled cancelled;
 };
 
-/// Any readable file to safetensors, float32, canonical names and metadata. Whole or not at all.
+/// Any readable file to safetensors, float32, canonical names and metadata; a network's `weights_sha256` is the SHA-256
+/// of the tensors as they are written. Whole or not at all.
 void convert_weights(const std::filesystem::path& input, const std::filesystem::path& output,
                      const ConvertOptions& options);
 /// Weights of `architecture` from the rule (weights/rule.h).
