@@ -151,20 +151,6 @@ bool has_empty_network(const EvaluationEstimate& estimate) {
       [](const EvaluationEstimate::Network& network) { return network.pairs == 0 && network.dropped > 0; });
 }
 
-/// Whether every source of one of the networks was dropped, of this part of the sources.
-bool has_empty_network(const EvaluationOptions& run) {
-  const RunDatabase database = RunDatabase::open(run.database);
-  for (const EvaluatedModel& model : database.models()) {
-    std::int64_t sources = 0, dropped = 0;
-    for (const EvaluatedInput& input : database.inputs(model.number)) {
-      if (input.image % run.shard.count != run.shard.number - 1) continue;
-      ++(input.dropped_reason.empty() ? sources : dropped);
-    }
-    if (sources == 0 && dropped > 0) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
@@ -195,7 +181,7 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
   }
   print_summary(summary, options);
   if (summary.stopped) return stop.exit_code();
-  return summary.unreadable.empty() && !has_empty_network(run) ? 0 : left_something_out;
+  return summary.unreadable.empty() && summary.without_sources.empty() ? 0 : left_something_out;
 }
 
 }  // namespace blindspot::tools

@@ -102,6 +102,10 @@ std::vector<Image> images_of(const std::string& file, const std::string& name,
 }  // namespace
 
 RecordedResult read_result(const std::string& folder, const Cancelled& cancelled) {
+  if (std::filesystem::is_regular_file(folder)) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: is a file; name the folder of a result of traverse, grid or demo", folder));
+  }
   const std::filesystem::path path = std::filesystem::path(folder) / "result.json";
   const Json document = parse_document(path);
   const DocumentNode root(document, path.string(), "");

@@ -54,14 +54,17 @@ class Evaluation {
       for (const Picture* picture : run_.pictures(network)) pngs.push_back(encode_png(*picture));
       store.add_model(network.row, network.inputs, pngs);
     }
+    std::int64_t kept = 0, dropped = 0;
     for (const EvaluatedInput& input : network.inputs) {
-      if (input.dropped_reason.empty()) continue;
       if (!is_ours(input.image)) continue;
+      ++(input.dropped_reason.empty() ? kept : dropped);
+      if (input.dropped_reason.empty()) continue;
       summary_.pairs -= options_.parameters.rounds;
       summary_.dropped.emplace_back(
           network.row.information.name + ": " + run_.images()[static_cast<std::size_t>(input.image)].name,
           input.dropped_reason);
     }
+    if (kept == 0 && dropped > 0) summary_.without_sources.push_back(network.row.information.name);
   }
 
   /// All images, in order, and classes that the network has: what the walks rely on.

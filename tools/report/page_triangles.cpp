@@ -1,6 +1,7 @@
 // The triangles of a page. Uses page_sections.h and triangle_plot.h.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tools/report/markup.h"
@@ -62,6 +63,14 @@ std::string values_table(const Triangle& triangle) {
   return text + "</tbody></table></div></details>\n";
 }
 
+/// Whether the confidence crosses `limit` between the points, so that a line is drawn.
+bool has_contour(const Triangle& triangle, double limit) {
+  const auto is_above = [limit](const HullPoint& point) { return point.probability >= limit; };
+  const auto is_below = [limit](const HullPoint& point) { return point.probability < limit; };
+  return std::any_of(triangle.points.begin(), triangle.points.end(), is_above) &&
+         std::any_of(triangle.points.begin(), triangle.points.end(), is_below);
+}
+
 std::string triangle_article(PageParts& parts, std::size_t number_of_triangle) {
   const Triangle& triangle = parts.data().triangles[number_of_triangle];
   const std::array<Picture, 3> corners = parts.input.corners(number_of_triangle);
@@ -85,13 +94,14 @@ std::string triangle_article(PageParts& parts, std::size_t number_of_triangle) {
              index, isolated(triangle.source_label), isolated(triangle.source) + network,
              inline_svg(triangle_figure(triangle, corners, limit, "")), corners[0].width, corners[0].height) +
          metrics(triangle) +
-         fmt::format(
-             "<p class=\"notes\">Lower left {}, lower right {}, top {}. {} The white line is where the confidence is "
-             "{} (p₀ − δ).</p>\n",
-             isolated(triangle.source), isolated(triangle.first), isolated(triangle.second),
-             true_to_distance ? "Sides are as long as the images are apart."
-                              : "Drawn with equal sides: the images’ own distances would make it too flat to read.",
-             number(limit, 3)) +
+         fmt::format("<p class=\"notes\">Lower left {}, lower right {}, top {}. {}{}</p>\n", isolated(triangle.source),
+                     isolated(triangle.first), isolated(triangle.second),
+                     true_to_distance
+                         ? "Sides are as long as the images are apart."
+                         : "Drawn with equal sides: the images’ own distances would make it too flat to read.",
+                     has_contour(triangle, limit)
+                         ? fmt::format(" The white line is where the confidence is {} (p₀ − δ).", number(limit, 3))
+                         : "") +
          values_table(triangle) + "</div></article>\n";
 }
 

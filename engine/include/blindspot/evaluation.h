@@ -72,6 +72,7 @@ struct EvaluationSummary {
   std::int64_t outside = 0;                                     ///< final images outside p0 − δ
   std::vector<std::pair<std::string, std::string>> unreadable;  ///< image, reason
   std::vector<std::pair<std::string, std::string>> dropped;     ///< "network: image", reason
+  std::vector<std::string> without_sources;                     ///< networks that keep no source of this shard
   bool stopped = false;                                         ///< by `cancelled`; the same call goes on
   double seconds = 0;                                           ///< of walking and measuring
   double device_busy = 0;                                       ///< share of them that the device worked
