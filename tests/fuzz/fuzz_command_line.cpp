@@ -56,10 +56,10 @@ void run(std::vector<std::string> words) {
 extern "C" {
 bool parse_in_truth(tools::CommandLine* line, const tools::Arguments& arguments) __asm__(
     "__real__ZN9blindspot5tools11CommandLine5parseERKSt6vectorINSt7__cxx1112basic_stringIcSt11char_"
-    "traitsIcESaIcEEESaIS7_EE");
+    "traitsIcESaIcEEESaIS8_EE");
 bool parse_and_leave(tools::CommandLine* line, const tools::Arguments& arguments) __asm__(
     "__wrap__ZN9blindspot5tools11CommandLine5parseERKSt6vectorINSt7__cxx1112basic_stringIcSt11char_"
-    "traitsIcESaIcEEESaIS7_EE");
+    "traitsIcESaIcEEESaIS8_EE");
 
 bool parse_and_leave(tools::CommandLine* line, const tools::Arguments& arguments) {
   if (parse_in_truth(line, arguments)) throw Understood();
