@@ -51,8 +51,8 @@ void check_position(const Connection& connection, const char* what, std::int64_t
 Precision read_precision(const std::string& text, const std::string& database) {
   try {
     return precision_from(text);
-  } catch (const Error& error) {
-    throw Error(ErrorKind::input, fmt::format("{}: damaged: {}", database, error.what()));
+  } catch (const Error&) {
+    throw Error(ErrorKind::input, fmt::format("{}: damaged: a network's precision is none that is known", database));
   }
 }
 

@@ -332,6 +332,14 @@ TEST_CASE("a damaged database is refused, not followed") {
   // Found by the fuzz target of rows: what a file says wrongly is no usage error, and no number is taken for a size.
   refused("INSERT OR REPLACE INTO settings VALUES ('shard', '1')",
           [](const RunDatabase& database) { database.shard(); });
+  refused("INSERT OR REPLACE INTO settings VALUES ('shard', char(10))", [](const RunDatabase& database) {
+    try {
+      database.shard();
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).find('\n') == std::string::npos);
+      throw;
+    }
+  });
   refused("UPDATE models SET precision = 'fp33'", [](const RunDatabase& database) { database.models(); });
   for (const char* const divisions : {"2000000000", "-5", "0"}) {
     refused(std::string("UPDATE settings SET value = '") + divisions + "' WHERE name = 'hull_divisions'",
