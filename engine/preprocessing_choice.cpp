@@ -142,36 +142,6 @@ void apply_hugging_face_sizes(const json& document, const std::string& file, Pre
   preprocessing.input_size = preprocessing.crop;
 }
 
-/// Hugging Face's preprocessor_config.json; what it asks for and cannot be done here is refused.
-Preprocessing from_preprocessor_config(const std::filesystem::path& path, Preprocessing preprocessing) {
-  const std::string file = path.string();
-  const json document = read_small_json_file(path);
-  if (!document.is_object()) refuse(file, "is not a JSON object");
-  for (const char* key : {"do_resize", "do_rescale"}) {
-    if (!read_flag(document, key, true, file)) refuse(file, fmt::format("`{}` must be true", key));
-  }
-  const json factor = value_of(document, "rescale_factor");
-  if (!factor.is_null() && !(factor.is_number() && std::abs(factor.get<double>() * 255 - 1) < 1e-3)) {
-    refuse(file, "`rescale_factor` must be 1/255");
-  }
-  apply_hugging_face_sizes(document, file, preprocessing);
-  const json resample = value_of(document, "resample");
-  if (!resample.is_null()) {
-    if (resample != 2 && resample != 3) refuse(file, "`resample` is neither 2 (bilinear) nor 3 (bicubic)");
-    preprocessing.interpolation = resample == 3 ? Interpolation::bicubic : Interpolation::bilinear;
-  }
-  const json mean = value_of(document, "image_mean");
-  const json deviation = value_of(document, "image_std");
-  if (!mean.is_null()) preprocessing.mean = read_channels(mean, "image_mean", file);
-  if (!deviation.is_null()) preprocessing.deviation = read_channels(deviation, "image_std", file);
-  if (!read_flag(document, "do_normalize", true, file)) {
-    preprocessing.mean = {0, 0, 0};
-    preprocessing.deviation = {1, 1, 1};
-  }
-  check_written(preprocessing, file);
-  return preprocessing;
-}
-
 void check_sizes(const Preprocessing& chosen) {
   if (chosen.input_size != chosen.crop) {
     throw Error(ErrorKind::usage, fmt::format("--input-size {} and --crop {}: the network's input is the crop, so both "
@@ -245,6 +215,35 @@ Preprocessing preprocessing_from_json(const std::string& text, const Preprocessi
   return result;
 }
 
+Preprocessing preprocessing_from_hugging_face(const json& document, const Preprocessing& defaults,
+                                              const std::string& file) {
+  Preprocessing preprocessing = defaults;
+  if (!document.is_object()) refuse(file, "is not a JSON object");
+  for (const char* key : {"do_resize", "do_rescale"}) {
+    if (!read_flag(document, key, true, file)) refuse(file, fmt::format("`{}` must be true", key));
+  }
+  const json factor = value_of(document, "rescale_factor");
+  if (!factor.is_null() && !(factor.is_number() && std::abs(factor.get<double>() * 255 - 1) < 1e-3)) {
+    refuse(file, "`rescale_factor` must be 1/255");
+  }
+  apply_hugging_face_sizes(document, file, preprocessing);
+  const json resample = value_of(document, "resample");
+  if (!resample.is_null()) {
+    if (resample != 2 && resample != 3) refuse(file, "`resample` is neither 2 (bilinear) nor 3 (bicubic)");
+    preprocessing.interpolation = resample == 3 ? Interpolation::bicubic : Interpolation::bilinear;
+  }
+  const json mean = value_of(document, "image_mean");
+  const json deviation = value_of(document, "image_std");
+  if (!mean.is_null()) preprocessing.mean = read_channels(mean, "image_mean", file);
+  if (!deviation.is_null()) preprocessing.deviation = read_channels(deviation, "image_std", file);
+  if (!read_flag(document, "do_normalize", true, file)) {
+    preprocessing.mean = {0, 0, 0};
+    preprocessing.deviation = {1, 1, 1};
+  }
+  check_written(preprocessing, file);
+  return preprocessing;
+}
+
 PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
                                          const std::map<std::string, std::string>& metadata,
                                          const CatalogueEntry* catalogued,
@@ -258,7 +257,8 @@ PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
   } else if (catalogued != nullptr && catalogued->preprocessing) {
     choice = {*catalogued->preprocessing, fmt::format("the catalogue's {}", catalogued->name), false};
   } else if (folder && std::filesystem::exists(*folder / "preprocessor_config.json")) {
-    choice = {from_preprocessor_config(*folder / "preprocessor_config.json", family_default),
+    const std::filesystem::path file = *folder / "preprocessor_config.json";
+    choice = {preprocessing_from_hugging_face(read_small_json_file(file), family_default, file.string()),
               "preprocessor_config.json", false};
   }
   const bool has_options = options.mean || options.deviation || options.input_size || options.resize || options.crop ||

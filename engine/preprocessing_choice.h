@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -34,5 +35,8 @@ std::string preprocessing_to_json(const Preprocessing& preprocessing);
 /// Throws Error(input) naming `file_name` and the key that is wrong.
 Preprocessing preprocessing_from_json(const std::string& text, const Preprocessing& defaults,
                                       const std::string& file_name);
+/// The same for the document of a preprocessor_config.json; what it asks for and cannot be done here is refused.
+Preprocessing preprocessing_from_hugging_face(const nlohmann::json& document, const Preprocessing& defaults,
+                                              const std::string& file_name);
 
 }  // namespace blindspot

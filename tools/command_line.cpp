@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <stdexcept>
 
 #include "blindspot/error.h"
 #include "tools/near_miss.h"
@@ -48,6 +49,17 @@ struct CommandLine::Implementation {
 
   [[noreturn]] void refuse(const std::string& what) const {
     throw Error(ErrorKind::usage, fmt::format("{} (see blindspot {} --help)", what, command));
+  }
+
+  /// CLI11 reads what stands behind a flag's "=" as a number by functions of the standard library, whose errors are not
+  /// its own.
+  [[noreturn]] void refuse_flag_value(const Arguments& arguments) const {
+    for (const std::string& word : arguments) {
+      const std::string name = word.substr(0, word.find('='));
+      const CLI::Option* const option = app.get_option_no_throw(name);
+      if (name != word && option != nullptr && option->get_items_expected_max() == 0) refuse(name + " takes no value");
+    }
+    refuse("a flag takes no value");
   }
 
   void refuse_surplus() const {
@@ -154,6 +166,8 @@ bool CommandLine::parse(const Arguments& arguments) {
     self.refuse(error.what());
   } catch (const CLI::ParseError& error) {
     self.refuse(error.what());
+  } catch (const std::logic_error&) {
+    self.refuse_flag_value(arguments);
   }
   self.refuse_surplus();
   return true;

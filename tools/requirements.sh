@@ -1,5 +1,5 @@
 # Sourced by demo.sh and test.sh: installs the packages that the project needs, where they are missing, by the names that
-# Debian 12 and later and Ubuntu 24.04 and later give them. `require build` for building, `require check` for the checks,
+# Debian 12 and later and Ubuntu 24.04 and later give them. `require build` for building, `require check` for the checks, `require fuzz` for the fuzz targets (beside clang),
 # `require bundle` for the portable archive, `require report_test` for the report's page in a
 # browser (Ubuntu's chromium is a snap, so there it may not be had: the test then says that it is skipped).
 
@@ -10,6 +10,7 @@ test_packages="python3 python3-jsonschema openssl"
 report_test_packages="chromium chromium-driver python3-selenium"
 bundle_packages="patchelf binutils xz-utils"
 check_packages="clang clang-tidy clang-format python3-venv python3-pip git"
+fuzz_packages="python3 llvm libomp-dev afl++"
 
 require() {
   missing=""

@@ -5,6 +5,7 @@
 #   tools/test.sh --ci     the CUDA plug-in by nvcc for one architecture, the same code with oneDNN 3, the sanitizers on small
 #                          shapes, clang-tidy over everything
 #   tools/test.sh --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy   one of these alone
+#   tools/test.sh --fuzz   every fuzz target for half a minute (tools/fuzz.sh)
 #   tools/test.sh --full   the release build and every test, the long ones too
 #   tools/test.sh --gpu    on a machine with a GPU: the tests that need one, under NVIDIA's checkers too, and bench/gpu.sh
 set -euo pipefail
@@ -116,7 +117,8 @@ case "${1:-}" in
   --sanitizers) require build test check; run_sanitizers ;;
   --thread-sanitizer) require build test check; run_thread_sanitizer ;;
   --tidy) require build test check; run_clang_tidy ;;
+  --fuzz) require build check fuzz; tools/fuzz.sh 0.5 ;;
   *)
-    echo "tools/test.sh: no option $1; there are --ci, --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy, --full and --gpu" >&2
+    echo "tools/test.sh: no option $1; there are --ci, --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy, --fuzz, --full and --gpu" >&2
     exit 2 ;;
 esac

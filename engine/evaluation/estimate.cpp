@@ -123,7 +123,8 @@ class Estimation {
     const std::int64_t records = parameters.walk.iterations / parameters.walk.record_every + 2;
     const std::uint64_t pictures_kept =
         pictures.size() + static_cast<std::uint64_t>(std::min(pairs, parameters.detailed_pairs) * records);
-    const std::uint64_t of_pairs = static_cast<std::uint64_t>(pairs) * (png * 3 / 2 + 400 + 40 * records);
+    const std::uint64_t of_pairs =
+        static_cast<std::uint64_t>(pairs) * (png * 3 / 2 + 400 + 40 * static_cast<std::uint64_t>(records));
     const auto points = triangle_grid(parameters.hull_divisions, parameters.walk.mode).size();
     const std::uint64_t of_hulls =
         static_cast<std::uint64_t>(sources * parameters.rounds * (parameters.rounds - 1) / 2) * (4 * points + 40);

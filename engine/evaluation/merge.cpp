@@ -23,8 +23,7 @@ struct OpenedShard {
       throw Error(ErrorKind::input, fmt::format("{}: holds no run yet", connection.name()));
     }
     settings = read_settings(connection);
-    const auto found = settings.find("shard");
-    shard = found == settings.end() ? Shard{} : shard_from(found->second);
+    shard = shard_of(settings, connection.name());
     settings.erase("shard");
     settings.erase(schema_setting);  // the merged database has its own
   }

@@ -57,9 +57,7 @@ EvaluationParameters RunDatabase::parameters() const {
 }
 
 Shard RunDatabase::shard() const {
-  const std::map<std::string, std::string> all = settings();
-  const auto found = all.find("shard");
-  return found == all.end() ? Shard{} : shard_from(found->second);
+  return evaluation::shard_of(settings(), implementation_->connection.name());
 }
 
 std::vector<EvaluatedModel> RunDatabase::models() const {

@@ -48,6 +48,14 @@ void check_position(const Connection& connection, const char* what, std::int64_t
                                             connection.name(), what, position));
 }
 
+Precision read_precision(const std::string& text, const std::string& database) {
+  try {
+    return precision_from(text);
+  } catch (const Error&) {
+    throw Error(ErrorKind::input, fmt::format("{}: damaged: a network's precision is none that is known", database));
+  }
+}
+
 }  // namespace
 
 Settings read_settings(Connection& connection) {
@@ -81,7 +89,7 @@ std::vector<EvaluatedModel> read_models(Connection& connection) {
     information.class_count = rows.integer(8);
     model.device = rows.text(9);
     model.device_description = rows.text(10);
-    model.precision = precision_from(rows.text(11));
+    model.precision = read_precision(rows.text(11), connection.name());
     model.batch = rows.integer(12);
     model.slice = rows.integer(13);
     model.threads = static_cast<int>(rows.integer(14));

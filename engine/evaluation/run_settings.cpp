@@ -72,7 +72,24 @@ EvaluationParameters parameters_from(const Settings& settings, const std::string
   parameters.limit = read<std::int64_t>(settings, "limit", database);
   parameters.detailed_pairs = read<std::int64_t>(settings, "detailed_pairs", database);
   parameters.hull_divisions = read<int>(settings, "hull_divisions", database);
+  try {
+    parameters.check();
+  } catch (const Error& error) {
+    // The option that the message names was another run's: here it is a damaged file.
+    throw Error(ErrorKind::input, fmt::format("{}: damaged: {}", database, error.what()));
+  }
   return parameters;
+}
+
+Shard shard_of(const Settings& settings, const std::string& database) {
+  const auto found = settings.find("shard");
+  if (found == settings.end()) return {};
+  try {
+    return shard_from(found->second);
+  } catch (const Error&) {
+    // Whatever stands there instead is not repeated: it may be anything.
+    throw Error(ErrorKind::input, fmt::format("{}: damaged: its shard is not i/n", database));
+  }
 }
 
 std::string to_text(const Shard& shard) {

@@ -13,8 +13,11 @@ using Settings = std::map<std::string, std::string>;
 
 /// Everything but the shard: what all shards have in common.
 Settings settings_of(const EvaluationParameters& parameters, const std::string& lpips_sha256);
-/// Throws Error(input) naming `database` for settings that are missing or unreadable.
+/// Throws Error(input) naming `database` for settings that are missing, unreadable or out of range.
 EvaluationParameters parameters_from(const Settings& settings, const std::string& database);
+
+/// The whole where none is recorded; the same Error.
+Shard shard_of(const Settings& settings, const std::string& database);
 
 std::string to_text(const Shard& shard);  ///< "2/4"
 

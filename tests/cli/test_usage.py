@@ -29,6 +29,12 @@ class Usage(ProgramTest):
         self.assert_refused(run("weights", "inspcet"), {2}, "`inspect`")
         self.assert_refused(run("classify", "demo-resnet", "a.png", "--therads", "1"), {2}, "`--threads`")
 
+    def test_a_flag_with_a_value_is_refused_by_its_name(self):
+        # CLI11 reads such a value by std::stoll, whose exception is none of its own: found by fuzzing.
+        for value in ("#-", "x", "99999999999999999999"):
+            with self.subTest(value=value):
+                self.assert_refused(run("triangle", "m", "s", "a", "b", f"--json={value}"), {2}, "--json")
+
     def test_numbers_are_read_whole_or_not_at_all(self):
         start = ("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1), "-o",
                  self.folder / "out")

@@ -329,6 +329,22 @@ TEST_CASE("a damaged database is refused, not followed") {
   refused("UPDATE hulls SET source = 9 WHERE source = 2; UPDATE inputs SET image = 9 WHERE image = 2",
           [](const RunDatabase& database) { database.hulls(0); });
   refused("DELETE FROM inputs WHERE image = 2", resume);
+  // Found by the fuzz target of rows: what a file says wrongly is no usage error, and no number is taken for a size.
+  refused("INSERT OR REPLACE INTO settings VALUES ('shard', '1')",
+          [](const RunDatabase& database) { database.shard(); });
+  refused("INSERT OR REPLACE INTO settings VALUES ('shard', char(10))", [](const RunDatabase& database) {
+    try {
+      database.shard();
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).find('\n') == std::string::npos);
+      throw;
+    }
+  });
+  refused("UPDATE models SET precision = 'fp33'", [](const RunDatabase& database) { database.models(); });
+  for (const char* const divisions : {"2000000000", "-5", "0"}) {
+    refused(std::string("UPDATE settings SET value = '") + divisions + "' WHERE name = 'hull_divisions'",
+            [](const RunDatabase& database) { table_rows(database, WalkMode::standard); });
+  }
   refused("UPDATE inputs SET predicted = 10 WHERE image = 2", resume);
 }
 

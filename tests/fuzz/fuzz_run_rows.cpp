@@ -1,0 +1,186 @@
+// Fuzzes the rows of a run database: a database of the right tables, whose values (of any type, as SQLite allows) are
+// cut from the input. The file lies in memory (/dev/shm) and is opened once; each input replaces its rows. Uses the
+// public interface and engine/evaluation.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "blindspot/evaluation.h"
+#include "engine/evaluation/run_rows.h"
+#include "engine/evaluation/schema.h"
+#include "tests/fuzz/fuzz_target.h"
+
+namespace {
+
+using namespace blindspot;
+using evaluation::Connection;
+using evaluation::Statement;
+using evaluation::Transaction;
+
+/// Values cut from the front of the input; zeros when it is used up.
+class Cutter {
+ public:
+  explicit Cutter(fuzz::Bytes left) : left_(left) {}
+
+  bool is_empty() const { return left_.empty(); }
+  std::uint8_t byte() {
+    if (left_.empty()) return 0;
+    const std::uint8_t first = left_[0];
+    left_ = left_.subspan(1);
+    return first;
+  }
+  std::string text(std::size_t size) {
+    const fuzz::Bytes bytes = left_.first(std::min(size, left_.size()));
+    left_ = left_.subspan(bytes.size());
+    return fuzz::as_text(bytes);
+  }
+  template <typename Number>
+  Number number() {
+    Number value{};
+    const std::string bytes = text(sizeof(value));
+    std::memcpy(&value, bytes.data(), bytes.size());
+    return value;
+  }
+
+ private:
+  fuzz::Bytes left_;
+};
+
+// What settings must be there, and values that parameters may have: what no input would be likely to guess.
+constexpr const char* settings_names[] = {
+    "step_size", "iterations", "delta", "adversarial", "adversarial_step", "seed",          "record_every",
+    "mode",      "rounds",     "limit", "shard",       "detailed_pairs",   "hull_divisions"};
+constexpr const char* texts[] = {"",
+                                 "1",
+                                 "10",
+                                 "0.5",
+                                 "1/2",
+                                 "[]",
+                                 "[\"a\",\"b\"]",
+                                 "{}",
+                                 "paper",
+                                 "fp32",
+                                 "bf16",
+                                 "reference",
+                                 "null",
+                                 "2",
+                                 "{\"input_size\": 8, \"crop\": 8}"};
+
+void bind_value(Statement& insert, Cutter& cut) {
+  switch (cut.byte() % 8) {
+    case 0:
+      insert.bind_null();
+      break;
+    case 1:
+    case 2:
+      insert.bind(static_cast<std::int64_t>(cut.byte() % 4));
+      break;
+    case 3:
+      insert.bind(cut.number<std::int64_t>());
+      break;
+    case 4:
+      insert.bind(cut.number<double>());
+      break;
+    case 5:
+      insert.bind(std::string(texts[cut.byte() % std::size(texts)]));
+      break;
+    case 6:
+      insert.bind(cut.text(cut.byte()));
+      break;
+    default: {
+      const std::string blob = cut.text(cut.byte() * std::size_t{2});
+      insert.bind(std::as_bytes(std::span(blob)));
+    }
+  }
+}
+
+std::string insertion(Connection& connection, const std::string& table) {
+  const std::int64_t columns = connection.integer("SELECT count(*) FROM pragma_table_info('" + table + "')");
+  std::string marks = "?";
+  for (std::int64_t column = 1; column < columns; ++column) marks += ", ?";
+  return "INSERT OR IGNORE INTO " + table + " VALUES (" + marks + ")";
+}
+
+/// The one database of this process.
+struct Database {
+  explicit Database(std::string file) : path(std::move(file)), connection(path, evaluation::Access::write) {
+    connection.execute("PRAGMA journal_mode = MEMORY");
+    connection.execute("PRAGMA synchronous = OFF");
+    connection.execute("PRAGMA application_id = " + std::to_string(evaluation::application_id));
+    connection.execute("PRAGMA user_version = " + std::to_string(evaluation::schema_version));
+    connection.execute(evaluation::schema);
+    for (const std::string& table : evaluation::table_names()) {
+      insertions.push_back(insertion(connection, table));
+      columns.push_back(std::count(insertions.back().begin(), insertions.back().end(), '?'));
+    }
+  }
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() { std::filesystem::remove(path); }
+
+  /// Rows for as long as the input lasts, a hundred at most.
+  void fill(Cutter cut) {
+    Transaction transaction(connection);
+    for (const std::string& table : evaluation::table_names()) connection.execute("DELETE FROM " + table);
+    Statement settings(connection, "INSERT OR REPLACE INTO settings VALUES (?, ?)");
+    for (const char* const name : settings_names) {
+      const std::uint8_t choice = cut.byte();
+      settings.bind(std::string(name))
+          .bind(choice < 200 ? std::string(choice % 2 == 0 ? "1" : "10") : cut.text(choice % 16));
+      settings.run();
+    }
+    for (int rows = 0; rows < 100 && !cut.is_empty(); ++rows) {
+      const std::size_t table = cut.byte() % insertions.size();
+      Statement insert(connection, insertions[table]);
+      for (std::ptrdiff_t column = 0; column < columns[table]; ++column) bind_value(insert, cut);
+      try {
+        insert.run();
+      } catch (const Error&) {
+        // NOT NULL, or a text where the key is a number: a row that no database can hold.
+      }
+    }
+    transaction.commit();
+  }
+
+  std::string path;
+  Connection connection;
+  std::vector<std::string> insertions;
+  std::vector<std::ptrdiff_t> columns;
+};
+
+void read_all(const RunDatabase& database, std::size_t size) {
+  fuzz::run_bounded(size, [&] { database.settings(); });
+  fuzz::run_bounded(size, [&] { database.parameters(); });
+  fuzz::run_bounded(size, [&] { database.shard(); });
+  fuzz::run_bounded(size, [&] { database.images(); });
+  fuzz::run_bounded(size, [&] { database.unreadable(); });
+  fuzz::run_bounded(size, [&] { database.selected_targets(3); });
+  fuzz::run_bounded(size, [&] { database.content_sha256(); });
+  fuzz::run_bounded(size, [&] { database.models(); });
+  for (const std::int64_t model : {0, 1}) {
+    fuzz::run_bounded(size, [&] { database.inputs(model); });
+    fuzz::run_bounded(size, [&] { database.hulls(model); });
+    fuzz::run_bounded(size, [&] {
+      for (const EvaluatedPair& pair : database.pairs(model)) {
+        database.final_png(model, pair.source, pair.round);
+        database.input_png(model, pair.target);
+        if (!pair.records.empty()) database.record_png(model, pair.source, pair.round, pair.records[0].iteration);
+      }
+    });
+  }
+  for (const WalkMode mode : {WalkMode::standard, WalkMode::reference}) {
+    fuzz::run_bounded(size, [&] { table_rows(database, mode); });
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static Database database("/dev/shm/blindspot-fuzz-" + std::to_string(::getpid()) + ".db");
+  static const RunDatabase opened = RunDatabase::open(database.path);
+  database.fill(Cutter({data, size}));
+  read_all(opened, size);
+  return 0;
+}

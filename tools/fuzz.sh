@@ -1,0 +1,82 @@
+#!/bin/bash
+# Builds the fuzz targets of tests/fuzz and runs each for MINUTES (fractions allowed) from seeds made at run time; what was
+# found before is kept in build/fuzz-corpus. Ends with an error and the input's path at the first finding.
+#   tools/fuzz.sh MINUTES [TARGET...]             libFuzzer under address and undefined-behaviour sanitizers
+#   tools/fuzz.sh --afl MINUTES [TARGET...]       the same targets built and run by AFL++
+#   tools/fuzz.sh --coverage [TARGET...]          line coverage of each parser by all that was found so far
+set -euo pipefail
+cd "$(dirname "$0")/.."
+all_targets="safetensors pickle zip json png jpeg run_rows command_line"
+corpora="$PWD/build/fuzz-corpus"
+fixtures="${BLINDSPOT_SHARED:-$PWD/../shared}/fixtures"
+
+build() {  # build PRESET
+  cmake --preset "$1" >"build/$1-configure.log" 2>&1 || { cat "build/$1-configure.log"; exit 1; }
+  cmake --build "build/$1" --target ${targets[@]/#/fuzz_}
+}
+
+sources_of() {  # sources_of TARGET: the parser that it is there for
+  case $1 in
+    safetensors) echo weights/safetensors_reader.cpp ;;
+    pickle) echo weights/unpickler.cpp weights/unpickler_calls.cpp weights/unpickler_literals.cpp weights/pickle_heap.cpp \
+      weights/pickle_names.cpp weights/state_dict_search.cpp ;;
+    zip) echo weights/zip_archive.cpp weights/zip_directory.cpp ;;
+    json) echo engine/small_json.cpp engine/preprocessing_choice.cpp engine/folder_configuration.cpp ;;
+    png) echo engine/images/png_structure.cpp ;;
+    jpeg) echo engine/images/jpeg_structure.cpp engine/images/jpeg_entropy.cpp engine/images/jpeg_canonical.cpp ;;
+    run_rows) echo engine/evaluation/run_rows.cpp engine/evaluation/run_database.cpp ;;
+    command_line) echo tools/command_line.cpp tools/numbers.cpp tools/options.cpp ;;
+  esac
+}
+
+run_libfuzzer() {
+  local seconds=$1 target=$2 log="build/fuzz-$2.log"
+  # One allocation, and all of them: far above what the targets themselves allow (tests/fuzz/fuzz_target.cpp).
+  "build/fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=9216 -timeout=5 -malloc_limit_mb=80 \
+    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz-found-$target-" "$corpora/$target" >"$log" 2>&1 ||
+    { tail -n 40 "$log"; echo "tools/fuzz.sh: $target failed, its input is at build/fuzz-found-$target-*" >&2; exit 1; }
+  echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions in $seconds s"
+}
+
+run_afl() {
+  local seconds=$1 target=$2 out="$PWD/build/fuzz-afl-out/$2"
+  rm -rf "$out"
+  mkdir -p "$out"
+  AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_IGNORE_SEED_PROBLEMS=1 \
+    afl-fuzz -V "$seconds" -m none -t 5000 -i "$corpora/$target" -o "$out" -- \
+    "build/fuzz-afl/tests/fuzz/fuzz_$target" >"build/fuzz-afl-$target.log" 2>&1 ||
+    { tail -n 20 "build/fuzz-afl-$target.log"; exit 1; }
+  echo "$target: $(sed -n 's/^execs_done *: //p' "$out/default/fuzzer_stats") executions by AFL++ in $seconds s"
+  if [ -n "$(find "$out/default/crashes" "$out/default/hangs" -name 'id*' 2>/dev/null)" ]; then
+    echo "tools/fuzz.sh: $target failed, see $out/default/crashes and hangs" >&2
+    exit 1
+  fi
+}
+
+measure_coverage() {
+  local target=$1 program="build/fuzz-coverage/tests/fuzz/fuzz_$1"
+  LLVM_PROFILE_FILE="build/fuzz-$target.profraw" "$program" -runs=0 -max_len=9216 "$corpora/$target" >/dev/null 2>&1
+  llvm-profdata merge -sparse "build/fuzz-$target.profraw" -o "build/fuzz-$target.profdata"
+  echo "$target: lines, missed, coverage"
+  llvm-cov report "$program" -instr-profile="build/fuzz-$target.profdata" $(sources_of "$target") |
+    awk '/\.cpp|^TOTAL/ { printf "  %s: %s, %s, %s\n", $1, $8, $9, $10 }'
+}
+
+mode=libfuzzer
+case "${1:-}" in
+  --afl) mode=afl; shift ;;
+  --coverage) mode=coverage; shift ;;
+esac
+if [ "$mode" != coverage ]; then
+  [[ "${1:-}" =~ ^[0-9]*\.?[0-9]+$ ]] || { echo "usage: tools/fuzz.sh [--afl] MINUTES [TARGET...] | --coverage [TARGET...]" >&2; exit 2; }
+  seconds=$(awk -v minutes="$1" 'BEGIN { printf "%d", minutes * 60 + 0.5 }')
+  shift
+fi
+targets=(${@:-$all_targets})
+mkdir -p build
+python3 tests/fuzz/make_seeds.py "$corpora" "$fixtures"
+case $mode in
+  libfuzzer) build fuzz; for target in "${targets[@]}"; do run_libfuzzer "$seconds" "$target"; done ;;
+  afl) build fuzz-afl; for target in "${targets[@]}"; do run_afl "$seconds" "$target"; done ;;
+  coverage) build fuzz-coverage; for target in "${targets[@]}"; do measure_coverage "$target"; done ;;
+esac
