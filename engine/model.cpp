@@ -113,16 +113,30 @@ Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
 
-Model Model::open(const std::string& model, const ModelOptions& options) {
+template <typename OpenSource>
+Model Model::open_source(const ModelOptions& options, const OpenSource& open_source) {
   const auto start = std::chrono::steady_clock::now();
   if (options.batch < 0) throw Error(ErrorKind::usage, fmt::format("--batch {}: it must be 0 or more", options.batch));
   const DeviceChoice choice = choose_device(options.device, options.precision, options.threads);
-  ModelSource source = open_model_source(model, options);
+  ModelSource source = open_source();
   source.information.weights_sha256 = source.state.sha256();
   auto implementation = std::make_unique<Implementation>(std::move(source), choice, options);
   implementation->milliseconds_to_open =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return Model(std::move(implementation));
+}
+
+Model Model::open(const std::string& model, const ModelOptions& options) {
+  return open_source(options, [&] { return open_model_source(model, options); });
+}
+
+Model Model::open_memory(const std::string& name, std::span<const std::byte> bytes, const ModelOptions& options) {
+  return open_source(options, [&] {
+    ModelSource source = model_source_of(
+        std::make_shared<const weights::WeightFile>(weights::WeightFile::from_memory(name, bytes)), options);
+    source.information.name = name;
+    return source;
+  });
 }
 
 const ModelInformation& Model::information() const {

@@ -53,6 +53,14 @@ std::int64_t assumed_heads(const Architecture& architecture, const weights::Stat
   return told ? 0 : transformer->heads;
 }
 
+std::int64_t parameter_count(const weights::StateDict& state) {
+  std::int64_t count = 0;
+  for (const weights::TensorInformation& tensor : state.tensors()) {
+    if (!tensor.name.ends_with("running_mean") && !tensor.name.ends_with("running_var")) count += tensor.count();
+  }
+  return count;
+}
+
 ModelSource assemble(weights::StateDict state, const ModelOptions& options, const FolderConfiguration& configuration,
                      const std::optional<fs::path>& folder, std::string sha256) {
   Architecture architecture = architecture_of(state, options, configuration.transformer);
@@ -69,6 +77,7 @@ ModelSource assemble(weights::StateDict state, const ModelOptions& options, cons
   information.preprocessing_assumed = choice.assumed;
   information.assumed_heads = assumed_heads(architecture, state, options, configuration.transformer);
   information.class_count = architecture.classes();
+  information.parameter_count = parameter_count(state);
   information.classes = classes_of_metadata(state.metadata(), state.name());
   if (information.classes.empty()) information.classes = configuration.classes;
   if (information.classes.empty() && catalogued != nullptr) information.classes = class_list(catalogued->classes);

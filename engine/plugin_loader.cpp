@@ -49,6 +49,15 @@ LoadedPlugin open(const files::path& path) {
   return plugin;
 }
 
+/// Of the program or shared library that this code is part of; empty if the loader does not say.
+files::path own_folder() {
+  Dl_info own{};
+  if (dladdr(reinterpret_cast<const void*>(&load_plugin), &own) == 0 || own.dli_fname == nullptr) return {};
+  std::error_code error;
+  const files::path file = files::canonical(own.dli_fname, error);
+  return error ? files::path() : file.parent_path();
+}
+
 }  // namespace
 
 std::vector<files::path> plugin_folders() {
@@ -66,6 +75,7 @@ std::vector<files::path> plugin_folders() {
     folders.push_back(program.parent_path());
     folders.push_back(program.parent_path().parent_path() / "lib");
   }
+  if (const files::path own = own_folder(); !own.empty()) folders.push_back(own);
   folders.emplace_back(BLINDSPOT_PLUGIN_FOLDER);
   return folders;
 }

@@ -17,7 +17,7 @@ struct LoadedPlugin {
 };
 
 /// Where the plug-in is looked for, in order: $BLINDSPOT_PLUGINS (folders, separated by colons) alone if it is set,
-/// else beside the program, in ../lib beside it, and where it is installed.
+/// else beside the program, in ../lib beside it, beside the shared library, and where it is installed.
 std::vector<std::filesystem::path> plugin_folders();
 /// Opens the first plug-in of the folders. Never throws.
 LoadedPlugin load_plugin(const std::vector<std::filesystem::path>& folders);

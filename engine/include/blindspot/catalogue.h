@@ -11,8 +11,9 @@
 
 #include "blindspot/image.h"
 #include "blindspot/stopping.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// What tells a published file from any other.
 struct PublishedDigest {

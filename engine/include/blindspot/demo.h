@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "blindspot/image.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 inline constexpr int drawn_picture_size = 32;
 

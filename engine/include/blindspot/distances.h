@@ -11,9 +11,10 @@
 
 #include "blindspot/image.h"
 #include "blindspot/stopping.h"
+#include "blindspot/visibility.h"
 #include "blindspot/walk.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// √Σ(a − b)² over all n = 3·H·W values, accumulated in double. Images of unequal size: Error(usage), here and below.
 double l2(const Image& a, const Image& b);

@@ -1,10 +1,13 @@
-// The one exception type of blindspot. Every floor may include this header; it uses the standard library only.
+// The one exception type of blindspot. Every floor may include this header; it uses the standard library only. What the
+// headers of this folder declare is what the shared library exports, hence the attribute on their namespace.
 #pragma once
 
 #include <stdexcept>
 #include <string>
 
-namespace blindspot {
+#include "blindspot/visibility.h"
+
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// What went wrong, as the exit code that the command line gives for it.
 enum class ErrorKind {

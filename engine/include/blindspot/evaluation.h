@@ -16,9 +16,10 @@
 
 #include "blindspot/model.h"
 #include "blindspot/stopping.h"
+#include "blindspot/visibility.h"
 #include "blindspot/walk.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// What decides the content of a run database, beside images and weights.
 struct EvaluationParameters {

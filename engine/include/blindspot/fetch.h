@@ -10,8 +10,9 @@
 #include <string>
 
 #include "blindspot/catalogue.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// How far a download (or the reading of a file that was brought) is.
 struct FetchProgress {

@@ -15,8 +15,9 @@
 #include <vector>
 
 #include "blindspot/model.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// Drops d below the source's confidence at which fractions are counted.
 inline constexpr std::array<double, 4> confidence_drops = {0, 0.1, 0.2, 0.3};

@@ -11,8 +11,9 @@
 
 #include "blindspot/error.h"
 #include "blindspot/stopping.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// 8-bit RGB, rows from the top, [H, W, 3].
 struct Picture {

@@ -9,8 +9,9 @@
 #include "blindspot/operation_work.h"
 #include "blindspot/precision.h"
 #include "blindspot/stopping.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// What a device can do at the most: the yardsticks for a network's rate.
 struct DeviceRates {

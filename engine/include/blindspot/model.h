@@ -2,11 +2,13 @@
 // walks. The heart of the public interface; the command line is built on this and the headers beside it alone.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +17,10 @@
 #include "blindspot/operation_work.h"
 #include "blindspot/precision.h"
 #include "blindspot/stopping.h"
+#include "blindspot/visibility.h"
 #include "blindspot/walk.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// What a user may say about preprocessing; unset values come from the file, the folder or the family's default.
 struct PreprocessingOptions {
@@ -50,6 +53,7 @@ struct ModelInformation {
   std::int64_t assumed_heads = 0;    ///< of a vision transformer where nothing told their number; else 0
   std::vector<std::string> classes;  ///< names, may be empty
   std::int64_t class_count = 0;
+  std::int64_t parameter_count = 0;  ///< trained values; running means and variances are not counted
 };
 
 struct DeviceInformation {
@@ -69,6 +73,8 @@ class Model {
   /// `model`: a weight file, a Hugging Face folder, `demo-resnet`, `demo-vit`, a name found in the weight folder, or
   /// `rule:ARCH` (weights from the rule; benchmarks and tests). Throws Error(usage|input|device).
   static Model open(const std::string& model, const ModelOptions& options = {});
+  /// The same from the bytes of a weight file, which must stay as long as the model; `name` stands in messages.
+  static Model open_memory(const std::string& name, std::span<const std::byte> bytes, const ModelOptions& options = {});
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
   ~Model();
@@ -114,6 +120,8 @@ class Model {
   friend struct ModelInside;
   struct Implementation;
   explicit Model(std::unique_ptr<Implementation> implementation);
+  template <typename OpenSource>
+  static Model open_source(const ModelOptions& options, const OpenSource& open_source);
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -1,7 +1,9 @@
 // What an operation of a network costs at the least: a plain type that may be used everywhere.
 #pragma once
 
-namespace blindspot {
+#include "blindspot/visibility.h"
+
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// Of one pass, forward or input gradient, through one operation, whoever computes it.
 struct OperationWork {

@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace blindspot {
+#include "blindspot/visibility.h"
+
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// fp32: float32 throughout. tf32: float32 storage, tensor-core products (CUDA only). bf16, fp16: 16-bit activations
 /// and weights, products accumulated in float32.

@@ -4,7 +4,9 @@
 #include <exception>
 #include <functional>
 
-namespace blindspot {
+#include "blindspot/visibility.h"
+
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// Asked between pieces of long work that take well under a second each; true: it should end. Empty: never.
 using Cancelled = std::function<bool()>;

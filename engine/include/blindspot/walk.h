@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "blindspot/image.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// `reference` does what the authors' code does, defects included; `standard` ("default" on the command line) mends
 /// them.

@@ -13,12 +13,13 @@
 #include <vector>
 
 #include "blindspot/model.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
-
-namespace weights {
+namespace blindspot::weights {
 class WeightFile;
 }
+
+namespace BLINDSPOT_PUBLIC blindspot {
 
 struct TensorSummary {
   std::string name, type;

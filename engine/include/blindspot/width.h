@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "blindspot/model.h"
+#include "blindspot/visibility.h"
 
-namespace blindspot {
+namespace BLINDSPOT_PUBLIC blindspot {
 
 /// A point of a path. Images are [3, H, W] in [0, 1] at the network's input size.
 struct WidthPoint {

@@ -1,0 +1,193 @@
+// The C interface: hulls, width and distances. Uses the public C++ interface.
+#include <limits>
+
+#include "blindspot/distances.h"
+#include "blindspot/hull.h"
+#include "blindspot/width.h"
+#include "engine/c_interface/calls.h"
+#include "engine/c_interface/model_handle.h"
+
+struct blindspot_distance_measure {
+  blindspot::DistanceMeasure measure;
+};
+
+namespace blindspot::c_interface {
+namespace {
+
+constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
+
+WalkMode mode_of(blindspot_mode mode) {
+  return mode == BLINDSPOT_REFERENCE ? WalkMode::reference : WalkMode::standard;
+}
+
+Image input_of(const blindspot_model& model, const float* image, const char* name) {
+  need(image, name);
+  return image_of(image, 0, model.input_size(), model.input_size());
+}
+
+void check_divisions(std::int32_t divisions) {
+  if (divisions < 1 || divisions > 1000) throw Error(ErrorKind::usage, "divisions: must be between 1 and 1000");
+}
+
+float lowest_of(const std::vector<TrianglePoint>& points) {
+  return std::min_element(points.begin(), points.end(),
+                          [](const TrianglePoint& a, const TrianglePoint& b) { return a.probability < b.probability; })
+      ->probability;
+}
+
+blindspot_hull_metrics metrics_of(const TriangleHull& hull) {
+  blindspot_hull_metrics metrics{};
+  metrics.source_probability = hull.metrics.p_source;
+  metrics.mean = hull.metrics.mean;
+  metrics.minimum = static_cast<double>(lowest_of(hull.points));
+  std::copy(hull.metrics.fractions.begin(), hull.metrics.fractions.end(), metrics.fractions);
+  metrics.edge_mean = hull.metrics.edge_mean;
+  metrics.edge_minimum = hull.metrics.edge_minimum;
+  return metrics;
+}
+
+blindspot_hull_metrics metrics_of(const SimplexHull& hull) {
+  blindspot_hull_metrics metrics{};
+  metrics.source_probability = hull.p_source;
+  metrics.mean = hull.mean;
+  metrics.minimum = hull.minimum;
+  std::copy(hull.fractions.begin(), hull.fractions.end(), metrics.fractions);
+  metrics.edge_mean = nothing;
+  metrics.edge_minimum = nothing;
+  return metrics;
+}
+
+}  // namespace
+}  // namespace blindspot::c_interface
+
+using namespace blindspot::c_interface;
+
+blindspot_status blindspot_straight_path(blindspot_model* model, const float* source, const float* end,
+                                         int32_t source_class, int32_t divisions, float* probabilities,
+                                         blindspot_error* error) {
+  return guarded(error, [&] {
+    need(model, "model");
+    need(probabilities, "probabilities");
+    check_divisions(divisions);
+    const blindspot::Image from = input_of(*model, source, "source");
+    const blindspot::Image to = input_of(*model, end, "end");
+    const blindspot::Segment segment{&from, &to, source_class};
+    const auto paths = blindspot::straight_paths(model->model, {&segment, 1}, divisions);
+    for (const blindspot::PathPoint& point : paths.front().points) *probabilities++ = point.probability;
+  });
+}
+
+size_t blindspot_triangle_points(int32_t divisions, blindspot_mode mode) {
+  std::size_t points = 0;
+  guarded(nullptr, [&] {
+    check_divisions(divisions);
+    points = blindspot::triangle_grid(divisions, mode_of(mode)).size();
+  });
+  return points;
+}
+
+blindspot_status blindspot_triangle(blindspot_model* model, const float* source, const float* first,
+                                    const float* second, int32_t source_class, int32_t divisions, blindspot_mode mode,
+                                    double* t, float* probabilities, blindspot_hull_metrics* metrics,
+                                    blindspot_error* error) {
+  return guarded(error, [&] {
+    need(model, "model");
+    need(probabilities, "probabilities");
+    check_divisions(divisions);
+    const blindspot::Image corners[3] = {input_of(*model, source, "source"), input_of(*model, first, "first"),
+                                         input_of(*model, second, "second")};
+    const blindspot::Triangle triangle{&corners[0], &corners[1], &corners[2], source_class};
+    const auto hulls = blindspot::triangle_hulls(model->model, {&triangle, 1}, mode_of(mode), divisions);
+    const blindspot::TriangleHull& hull = hulls.front();
+    for (std::size_t i = 0; i < hull.points.size(); ++i) {
+      probabilities[i] = hull.points[i].probability;
+      if (t == nullptr) continue;
+      t[2 * i] = hull.points[i].t1;
+      t[2 * i + 1] = hull.points[i].t2;
+    }
+    if (metrics != nullptr) write_struct(metrics_of(hull), metrics, "metrics");
+  });
+}
+
+blindspot_status blindspot_simplex(blindspot_model* model, const float* source, const float* targets,
+                                   size_t target_count, int32_t source_class, int64_t point_budget, uint64_t seed,
+                                   blindspot_hull_metrics* metrics, blindspot_error* error) {
+  return guarded(error, [&] {
+    need(model, "model");
+    if (target_count == 0) throw blindspot::Error(blindspot::ErrorKind::usage, "target_count: must be 1 or more");
+    const blindspot::Image from = input_of(*model, source, "source");
+    const std::vector<blindspot::Image> to = images_of(targets, target_count, model->input_size(), "targets");
+    const blindspot::Simplex simplex{&from, pointers_to(to), source_class};
+    blindspot::SimplexOptions options;
+    options.seed = seed;
+    if (point_budget != 0) options.samples = options.point_budget = point_budget;
+    write_struct(metrics_of(blindspot::simplex_hulls(model->model, {&simplex, 1}, options).front()), metrics,
+                 "metrics");
+  });
+}
+
+blindspot_status blindspot_path_width(blindspot_model* model, const float* image, const float* target,
+                                      int32_t source_class, const double* radii, size_t radius_count,
+                                      int64_t directions, float delta, uint64_t seed, double* q05, double* q95,
+                                      blindspot_error* error) {
+  return guarded(error, [&] {
+    need(model, "model");
+    need(radii, "radii");
+    need(q05, "q05");
+    need(q95, "q95");
+    const blindspot::Image at = input_of(*model, image, "image");
+    const blindspot::Image to = input_of(*model, target, "target");
+    const blindspot::WidthPoint point{&at, &to, source_class, nullptr, 0};
+    blindspot::WidthOptions options;
+    options.radii.assign(radii, radii + radius_count);
+    options.directions = directions;
+    options.delta = delta;
+    options.seed = seed;
+    const blindspot::PathWidth width = blindspot::path_widths(model->model, {&point, 1}, options).front();
+    for (std::size_t i = 0; i < radius_count; ++i) {
+      q05[i] = width.measured ? width.radii[i + 1].q05 : nothing;
+      q95[i] = width.measured ? width.radii[i + 1].q95 : nothing;
+    }
+  });
+}
+
+blindspot_status blindspot_distance_open(const char* device, int32_t threads, const char* lpips,
+                                         blindspot_distance_measure** opened, blindspot_error* error) {
+  return guarded(error, [&] {
+    need(opened, "opened");
+    *opened = nullptr;
+    blindspot::DistanceOptions options;
+    if (device != nullptr) options.device = device;
+    options.threads = threads;
+    if (lpips != nullptr) options.lpips = lpips;
+    *opened = new blindspot_distance_measure{blindspot::DistanceMeasure::open(options)};
+  });
+}
+
+void blindspot_distance_close(blindspot_distance_measure* measure) {
+  delete measure;
+}
+
+blindspot_status blindspot_distance_between(blindspot_distance_measure* measure, const float* first,
+                                            const float* second, int32_t height, int32_t width,
+                                            blindspot_distances* distances, blindspot_error* error) {
+  return guarded(error, [&] {
+    need(measure, "measure");
+    need(first, "first");
+    need(second, "second");
+    if (height < 1 || width < 1) {
+      throw blindspot::Error(blindspot::ErrorKind::usage, "height and width must be 1 or more");
+    }
+    const blindspot::Image a = image_of(first, 0, height, width);
+    const blindspot::Image b = image_of(second, 0, height, width);
+    const blindspot::ImagePair pair{&a, &b};
+    const blindspot::Distances measured = measure->measure.measure({&pair, 1}).front();
+    blindspot_distances result{};
+    result.l2 = measured.l2;
+    result.rmse = measured.rmse;
+    result.linf = measured.linf;
+    result.ssim = measured.ssim.value_or(nothing);
+    result.lpips = measured.lpips.value_or(nothing);
+    write_struct(result, distances, "distances");
+  });
+}
