@@ -5,6 +5,7 @@
 #   tools/test.sh --ci     the CUDA plug-in by nvcc for one architecture, the same code with oneDNN 3, the sanitizers on small
 #                          shapes, clang-tidy over everything
 #   tools/test.sh --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy   one of these alone
+#   tools/test.sh --minimal  the library alone, -DBLINDSPOT_MINIMAL=ON, its size and what it needs, and a program that uses it
 #   tools/test.sh --fuzz   every fuzz target for half a minute (tools/fuzz.sh)
 #   tools/test.sh --full   the release build and every test, the long ones too
 #   tools/test.sh --gpu    on a machine with a GPU: the tests that need one, under NVIDIA's checkers too, and bench/gpu.sh
@@ -66,6 +67,21 @@ run_clang_tidy() {
   echo "clang-format: clean"
 }
 
+# For small deployments: the C example is built against the installed tree and must give the whole build's answer.
+run_minimal() {
+  cmake --preset release -B build/minimal -DBLINDSPOT_MINIMAL=ON -DBLINDSPOT_CUDA=OFF >build/minimal-configure.log 2>&1 ||
+    { cat build/minimal-configure.log; exit 1; }
+  cmake --build build/minimal
+  rm -rf build/minimal-tree
+  cmake --install build/minimal --prefix build/minimal-tree --strip >/dev/null
+  library=$(dirname "$(find "$PWD/build/minimal-tree" -name libblindspot.so)")
+  cc -std=c99 tests/installed/outside/classify.c -o build/minimal-classify \
+    $(PKG_CONFIG_PATH="$library/pkgconfig" pkg-config --cflags --libs blindspot)
+  LD_LIBRARY_PATH=$library build/minimal-classify demo-resnet tools/pictures/triangle.png
+  ls "$(find build/minimal-tree -name 'libblindspot.so.*.*.*')" | xargs stat -c 'minimal: %s bytes'
+  readelf -d "$library/libblindspot.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/minimal: needs \1/p'
+}
+
 run_sanitizers() {
   build asan
   ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/tests/leak_suppressions.txt:print_suppressions=0" \
@@ -117,8 +133,9 @@ case "${1:-}" in
   --sanitizers) require build test check; run_sanitizers ;;
   --thread-sanitizer) require build test check; run_thread_sanitizer ;;
   --tidy) require build test check; run_clang_tidy ;;
+  --minimal) require build; run_minimal ;;
   --fuzz) require build check fuzz; tools/fuzz.sh 0.5 ;;
   *)
-    echo "tools/test.sh: no option $1; there are --ci, --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy, --fuzz, --full and --gpu" >&2
+    echo "tools/test.sh: no option $1; there are --ci, --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy, --minimal, --fuzz, --full and --gpu" >&2
     exit 2 ;;
 esac

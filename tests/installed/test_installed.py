@@ -45,7 +45,7 @@ class Installed(unittest.TestCase):
     def check_programs(self, classify, walk, **environment):
         seen = run(classify, "demo-resnet", self.disc, **environment)
         self.assertEqual((seen.returncode, seen.stderr), (0, ""))
-        self.assertEqual(seen.stdout, "demo_resnet: disc 0.9664\n")
+        self.assertEqual(seen.stdout, "cifar_resnet14: disc 0.9664\n")
         refused = run(classify, "nowhere.pth", self.disc, **environment)
         self.assertEqual(refused.returncode, 3)
         self.assertIn("nowhere.pth", refused.stderr)
