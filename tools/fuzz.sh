@@ -58,8 +58,13 @@ measure_coverage() {
   LLVM_PROFILE_FILE="build/fuzz-$target.profraw" "$program" -runs=0 -max_len=9216 "$corpora/$target" >/dev/null 2>&1
   llvm-profdata merge -sparse "build/fuzz-$target.profraw" -o "build/fuzz-$target.profdata"
   echo "$target: lines, missed, coverage"
-  llvm-cov report "$program" -instr-profile="build/fuzz-$target.profdata" $(sources_of "$target") |
-    awk '/\.cpp|^TOTAL/ { printf "  %s: %s, %s, %s\n", $1, $8, $9, $10 }'
+  # By their names alone: what llvm-cov calls a folder depends on how the compiler was called.
+  llvm-cov report "$program" -instr-profile="build/fuzz-$target.profdata" |
+    awk -v sources="$(sources_of "$target")" '
+      BEGIN { n = split(sources, paths, " "); for (i = 1; i <= n; ++i) { sub(/.*\//, "", paths[i]); wanted[paths[i]] = 1 } }
+      { name = $1; sub(/.*\//, "", name) }
+      name in wanted { printf "  %s: %d, %d, %s\n", name, $8, $9, $10; lines += $8; missed += $9 }
+      END { if (lines == 0) exit 1; printf "  all: %d, %d, %.1f%%\n", lines, missed, 100 * (lines - missed) / lines }'
 }
 
 mode=libfuzzer

@@ -1,7 +1,8 @@
 # Sourced by demo.sh and test.sh: installs the packages that the project needs, where they are missing, by the names that
-# Debian 12 and later and Ubuntu 24.04 and later give them. `require build` for building, `require check` for the checks, `require fuzz` for the fuzz targets (beside clang),
-# `require bundle` for the portable archive, `require report_test` for the report's page in a
-# browser (Ubuntu's chromium is a snap, so there it may not be had: the test then says that it is skipped).
+# Debian 12 and later and Ubuntu 24.04 and later give them. `require build` for building, `require check` for the checks,
+# `require fuzz` for the fuzz targets (beside clang), `require bundle` for the portable archive, `require report_test` for
+# the report's page in a browser (Ubuntu's chromium is a snap, so there it may not be had: the test then says that it is
+# skipped).
 
 build_packages="g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
   libssl-dev libstb-dev doctest-dev libbenchmark-dev libboost-context-dev libcairo2-dev fonts-dejavu-core libsqlite3-dev libcurl4-openssl-dev
