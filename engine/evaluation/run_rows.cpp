@@ -12,6 +12,21 @@
 
 namespace blindspot::evaluation {
 
+namespace {
+
+/// A view or a trigger is a query of the file's own, which may never end; a run has none.
+void refuse_programs(Connection& connection) {
+  const std::int64_t programs = connection.integer(
+      "SELECT count(*) FROM sqlite_master WHERE type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'");
+  if (programs == 0) return;
+  throw Error(ErrorKind::input,
+              fmt::format("{}: damaged: it holds views or triggers, which no run database has; take a copy of the file "
+                          "or begin anew",
+                          connection.name()));
+}
+
+}  // namespace
+
 bool holds_run(Connection& connection) {
   const std::int64_t application = connection.integer("PRAGMA application_id");
   const std::int64_t version = connection.integer("PRAGMA user_version");
@@ -26,6 +41,7 @@ bool holds_run(Connection& connection) {
                             connection.name(), version, schema_version));
   }
   if (version < 1) throw Error(ErrorKind::input, fmt::format("{}: has no schema version", connection.name()));
+  refuse_programs(connection);
   return true;
 }
 

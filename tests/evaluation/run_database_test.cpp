@@ -346,6 +346,12 @@ TEST_CASE("a damaged database is refused, not followed") {
             [](const RunDatabase& database) { table_rows(database, WalkMode::standard); });
   }
   refused("UPDATE inputs SET predicted = 10 WHERE image = 2", resume);
+  for (const char* const program :
+       {"ALTER TABLE hulls RENAME TO was; CREATE VIEW hulls AS WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT "
+        "n FROM endless) SELECT n AS model FROM endless",
+        "CREATE TRIGGER again AFTER INSERT ON pairs BEGIN DELETE FROM pairs; END"}) {
+    CHECK(refusal([&] { damaged(program); }, "damaged.db: damaged: it holds views or triggers") == ErrorKind::input);
+  }
 }
 
 TEST_CASE("a second network joins a run") {
