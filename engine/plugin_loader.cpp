@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <cstdlib>
 #include <sstream>
@@ -75,7 +76,9 @@ std::vector<files::path> plugin_folders() {
     folders.push_back(program.parent_path());
     folders.push_back(program.parent_path().parent_path() / "lib");
   }
-  if (const files::path own = own_folder(); !own.empty()) folders.push_back(own);
+  // In a program that holds this code itself, that is the program's folder again.
+  const files::path own = own_folder();
+  if (!own.empty() && std::find(folders.begin(), folders.end(), own) == folders.end()) folders.push_back(own);
   folders.emplace_back(BLINDSPOT_PLUGIN_FOLDER);
   return folders;
 }
