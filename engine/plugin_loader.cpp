@@ -3,8 +3,8 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 #include <string_view>
