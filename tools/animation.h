@@ -8,8 +8,8 @@
 
 namespace blindspot::tools {
 
-/// path-I-J.apng: the source, every record with the confidence beneath, and the end, which stands for a while. The images
-/// of all records must be there.
+/// path-I-J.apng: the source, every record with the confidence beneath, and the end, which stands for a while. The
+/// images of all records must be there.
 void write_animation(const std::filesystem::path& folder, const WalkPlan& plan, const ClassNames& names,
                      const PairNumbers& numbers, const WalkResult& result);
 

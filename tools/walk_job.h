@@ -36,7 +36,7 @@ struct WalkPlan {
   std::vector<std::int64_t> noise_shape;  ///< what `load_noise` read from it
   std::vector<std::vector<float>> noise;  ///< a row for each pair
   bool keep_path = false;
-  bool width = false;  ///< path width at every record
+  bool width = false;    ///< path width at every record
   bool animate = false;  ///< the images of all records are there when a pair ends
 };
 
