@@ -58,7 +58,7 @@ class Installed(unittest.TestCase):
 
     def test_by_cmake(self):
         folder = self.root / "by-cmake"
-        configured = run(CMAKE, "-S", HERE / "outside", "-B", folder, f"-DCMAKE_PREFIX_PATH={self.tree}",
+        configured = run(CMAKE, "-G", "Ninja", "-S", HERE / "outside", "-B", folder, f"-DCMAKE_PREFIX_PATH={self.tree}",
                          "-DCMAKE_BUILD_TYPE=Release")
         self.assertEqual(configured.returncode, 0, configured.stderr)
         built = run(CMAKE, "--build", folder)
