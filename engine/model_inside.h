@@ -6,7 +6,7 @@
 
 namespace blindspot {
 
-struct ModelInside {
+struct [[gnu::visibility("hidden")]] ModelInside {
   static ModelNetworks& networks(Model& model);
   static const Cancelled& cancelled(const Model& model);
 };

@@ -91,7 +91,7 @@ class Installed(unittest.TestCase):
         self.assertEqual(functions, declared)
         for name in names:
             self.assertRegex(name, r"blindspot", name)
-            self.assertNotRegex(name, r"^(blindspot::)(cpu|weights|c_interface)::", name)
+            self.assertNotRegex(name, r"^(blindspot::)(cpu|cuda|images|levelset|weights|c_interface|ModelInside)::", name)
 
     def test_the_manual_page_tells_all(self):
         page = self.tree / "share/man/man1/blindspot.1"
