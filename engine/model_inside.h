@@ -6,7 +6,7 @@
 
 namespace blindspot {
 
-struct [[gnu::visibility("hidden")]] ModelInside {
+struct __attribute__((visibility("hidden"))) ModelInside {
   static ModelNetworks& networks(Model& model);
   static const Cancelled& cancelled(const Model& model);
 };
