@@ -180,7 +180,7 @@ CatalogueEntry read_entry(const json& object, const std::map<std::string, Prepro
     reader.refuse("`architecture` and `preprocessing` are both given or both null");
   }
   entry.classes = reader.text_or_none("classes");
-  if (!entry.classes.empty() && class_list(entry.classes).empty()) {
+  if (!entry.classes.empty() && weights::embedded_class_names(entry.classes).empty()) {
     reader.refuse(fmt::format(R"(`classes` "{}" is neither "imagenet" nor "cifar10")", entry.classes));
   }
   entry.companions = reader.texts_if_any("companions");
@@ -216,9 +216,12 @@ std::vector<CatalogueEntry> read_entries(const json& document, const std::string
 
 }  // namespace
 
-Catalogue Catalogue::built_in() {
-  const std::string file = "the built-in catalogue";
-  return Catalogue(read_entries(parse_bounded(weights::embedded_catalogue(), file), file));
+const Catalogue& Catalogue::built_in() {
+  static const Catalogue catalogue = [] {
+    const std::string file = "the built-in catalogue";
+    return Catalogue(read_entries(parse_bounded(weights::embedded_catalogue(), file), file));
+  }();
+  return catalogue;
 }
 
 Catalogue Catalogue::read(const std::filesystem::path& path) {

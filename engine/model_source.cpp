@@ -64,8 +64,7 @@ std::int64_t parameter_count(const weights::StateDict& state) {
 ModelSource assemble(weights::StateDict state, const ModelOptions& options, const FolderConfiguration& configuration,
                      const std::optional<fs::path>& folder, std::string sha256) {
   Architecture architecture = architecture_of(state, options, configuration.transformer);
-  const Catalogue catalogue = Catalogue::built_in();
-  const CatalogueEntry* const catalogued = catalogue.find_sha256(sha256);
+  const CatalogueEntry* const catalogued = Catalogue::built_in().find_sha256(sha256);
   PreprocessingChoice choice =
       choose_preprocessing(options.preprocessing, state.metadata(), catalogued, folder,
                            default_preprocessing(architecture), architecture.name, state.name());
@@ -168,8 +167,7 @@ ModelSource open_model_source(const std::string& model, const ModelOptions& opti
   const fs::path path(model);
   if (fs::is_directory(path, ignored)) return named(open_folder(path, options));
   if (fs::exists(path, ignored)) return named(open_file(path, options));
-  const Catalogue catalogue = Catalogue::built_in();
-  const CatalogueEntry* const entry = catalogue.find(model);
+  const CatalogueEntry* const entry = Catalogue::built_in().find(model);
   if (auto known = open_known(model, entry, options)) return named(*std::move(known));
   refuse_absent(model, entry);
 }

@@ -21,20 +21,6 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
-std::string digest_kind(const PublishedDigest& digest) {
-  switch (digest.kind) {
-    case PublishedDigest::Kind::sha256:
-      return "sha256";
-    case PublishedDigest::Kind::prefix:
-      return "prefix";
-    case PublishedDigest::Kind::announced:
-      return "announced";
-    case PublishedDigest::Kind::none:
-      break;
-  }
-  return "none";
-}
-
 Json entry_json(const CatalogueEntry& entry, const std::filesystem::path& folder) {
   Json result;
   result["name"] = entry.name;
@@ -42,7 +28,7 @@ Json entry_json(const CatalogueEntry& entry, const std::filesystem::path& folder
   result["architecture"] = text_or_null(entry.architecture);
   result["address"] = text_or_null(entry.address);
   result["form"] = entry.form;
-  result["digest"] = {{"kind", digest_kind(entry.digest)}, {"digits", text_or_null(entry.digest.digits)}};
+  result["digest"] = {{"kind", kind_name(entry.digest.kind)}, {"digits", text_or_null(entry.digest.digits)}};
   result["size_bytes"] = entry.size_bytes ? Json(*entry.size_bytes) : Json(nullptr);
   result["license"] = text_or_null(entry.license);
   result["preprocessing"] = entry.preprocessing ? to_json(*entry.preprocessing) : Json(nullptr);
@@ -146,6 +132,20 @@ const CatalogueEntry& entry_named(const Catalogue& catalogue, const std::string&
   }
   throw Error(ErrorKind::usage, fmt::format("{}: the catalogue has no such network{}; blindspot weights list shows all",
                                             name, near_miss(name, names)));
+}
+
+std::string kind_name(PublishedDigest::Kind kind) {
+  switch (kind) {
+    case PublishedDigest::Kind::sha256:
+      return "sha256";
+    case PublishedDigest::Kind::prefix:
+      return "prefix";
+    case PublishedDigest::Kind::announced:
+      return "announced";
+    case PublishedDigest::Kind::none:
+      break;
+  }
+  return "none";
 }
 
 std::string bytes_text(std::optional<std::uint64_t> bytes) {

@@ -20,6 +20,8 @@ void add_catalogue_option(CommandLine& line, std::string& file);
 Catalogue opened_catalogue(const std::string& file);
 /// Throws Error(usage), with the name that may have been meant, if there is none.
 const CatalogueEntry& entry_named(const Catalogue& catalogue, const std::string& name);
+/// As the documents of list and fetch call it: "sha256", "prefix", "announced", "none".
+std::string kind_name(PublishedDigest::Kind kind);
 /// "97.8 MB", decimal; "-" if it is not known.
 std::string bytes_text(std::optional<std::uint64_t> bytes);
 

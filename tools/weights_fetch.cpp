@@ -35,20 +35,6 @@ std::string checked_text(PublishedDigest::Kind kind) {
   return "SHA-256 not held against anything";
 }
 
-Json checked_json(PublishedDigest::Kind kind) {
-  switch (kind) {
-    case PublishedDigest::Kind::sha256:
-      return "sha256";
-    case PublishedDigest::Kind::prefix:
-      return "prefix";
-    case PublishedDigest::Kind::announced:
-      return "announced";
-    case PublishedDigest::Kind::none:
-      break;
-  }
-  return nullptr;
-}
-
 std::string fetch_line(const NamedFetch& named) {
   const auto& [entry, fetched] = named;
   if (fetched.was_there) return fmt::format("{}: is there, {}\n", entry->name, fetched.path.string());
@@ -68,7 +54,8 @@ Json fetch_json(const std::vector<NamedFetch>& all) {
     one["source"] = fetched.was_there ? Json(nullptr) : Json(fetched.source);
     one["source_sha256"] = fetched.was_there ? Json(nullptr) : Json(fetched.source_sha256);
     one["source_bytes"] = fetched.was_there ? Json(nullptr) : Json(fetched.source_bytes);
-    one["checked_by"] = checked_json(fetched.checked_by);
+    const bool checked = fetched.checked_by != PublishedDigest::Kind::none;
+    one["checked_by"] = checked ? Json(kind_name(fetched.checked_by)) : Json(nullptr);
     result["networks"].push_back(std::move(one));
   }
   return result;

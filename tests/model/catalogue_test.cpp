@@ -15,7 +15,7 @@ const std::string whole_digest = "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b8
 }  // namespace
 
 TEST_CASE("entries are found by name, by alias and by what is known of the SHA-256") {
-  const Catalogue catalogue = Catalogue::built_in();
+  const Catalogue& catalogue = Catalogue::built_in();
   CHECK(catalogue.entries().size() > 30);
   for (const CatalogueEntry& entry : catalogue.entries()) {
     CAPTURE(entry.name);

@@ -46,8 +46,8 @@ struct CatalogueEntry {
 
 class Catalogue {
  public:
-  /// The one that is compiled in.
-  static Catalogue built_in();
+  /// The one that is compiled in; read once, when it is first asked for.
+  static const Catalogue& built_in();
   /// Another of the same form (weights/catalogue/catalogue.json). Throws Error(input) that names file, entry and key.
   static Catalogue read(const std::filesystem::path& path);
 
