@@ -275,6 +275,10 @@ std::vector<float> Model::probabilities_fp32(const std::vector<const Image*>& im
   return probabilities;
 }
 
+std::int32_t predicted_class(const std::vector<float>& logits) {
+  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
 std::vector<double> softmax(const std::vector<float>& logits) {
   const double largest = *std::max_element(logits.begin(), logits.end());
   std::vector<double> probabilities;

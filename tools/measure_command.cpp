@@ -74,7 +74,7 @@ OpenedMeasure::OpenedMeasure(const MeasureRequest& request, const std::vector<st
   if (read_more) read_more(model.information());
   say_what_is_assumed(model, request.printing.quiet);
   source_class = request.source_class ? static_cast<std::int32_t>(*request.source_class)
-                                      : largest_index(model.logits({&images.at(0).image}).at(0));
+                                      : predicted_class(model.logits({&images.at(0).image}).at(0));
 }
 
 Json measure_document(const std::string& name, const OpenedMeasure& measure, WalkMode mode) {

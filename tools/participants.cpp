@@ -17,10 +17,6 @@ std::vector<NamedImage> load_all(const std::vector<std::string>& paths, const Pr
   return all;
 }
 
-std::int32_t largest_index(const std::vector<float>& logits) {
-  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
-
 std::vector<const Image*> pointers_to(const std::vector<NamedImage>& images) {
   std::vector<const Image*> pointers;
   pointers.reserve(images.size());
@@ -33,7 +29,7 @@ std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> imag
   std::vector<std::int32_t> classes;
   std::vector<float> probabilities;
   for (const std::vector<float>& logits : model.logits(pointers)) {
-    classes.push_back(largest_index(logits));
+    classes.push_back(predicted_class(logits));
     probabilities.push_back(static_cast<float>(softmax(logits)[static_cast<std::size_t>(classes.back())]));
   }
   // What is recorded is fp32 whatever the network runs in.

@@ -21,8 +21,6 @@ std::vector<NamedImage> load_all(const std::vector<std::string>& paths, const Pr
 /// Classifies them.
 std::vector<Participant> classify_all(Model& model, std::vector<NamedImage> images);
 
-/// Index of the largest; the first of equals.
-std::int32_t largest_index(const std::vector<float>& logits);
 std::vector<const Image*> pointers_to(const std::vector<NamedImage>& images);
 
 /// Says on stderr which preprocessing and how many attention heads are used where nothing but a default told it, and

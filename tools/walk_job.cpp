@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -24,26 +23,7 @@ void check_noise(const WalkPlan& plan) {
                                             plan.noise_file, shape_text(plan.noise_shape), pairs));
 }
 
-struct LessByPixels {
-  bool operator()(const Image* a, const Image* b) const { return a->values < b->values; }
-};
-
-/// Which occurrence of the same two images (by their pixels) a pair is; part of the identity of its random numbers.
-class Occurrences {
- public:
-  std::uint64_t next(const Image& source, const Image& target) {
-    return counts_[{representative(source), representative(target)}]++;
-  }
-
- private:
-  const Image* representative(const Image& image) { return *images_.insert(&image).first; }
-
-  std::set<const Image*, LessByPixels> images_;
-  std::map<std::pair<const Image*, const Image*>, std::uint64_t> counts_;
-};
-
 std::vector<WalkPair> pairs_of(const WalkPlan& plan) {
-  Occurrences occurrences;
   std::vector<WalkPair> pairs;
   for (const PairNumbers& numbers : plan.pairs) {
     const Participant& source = plan.sources[numbers.source];
@@ -53,10 +33,10 @@ std::vector<WalkPair> pairs_of(const WalkPlan& plan) {
     pair.target = &target.image;
     pair.source_class = source.predicted;
     pair.target_class = target.predicted;
-    pair.occurrence = occurrences.next(source.image, target.image);
     if (!plan.noise.empty()) pair.noise = &plan.noise[pairs.size()];
     pairs.push_back(pair);
   }
+  count_occurrences(pairs);
   return pairs;
 }
 

@@ -1,5 +1,4 @@
 // The C interface: walks. Uses the public C++ interface.
-#include <map>
 #include <utility>
 
 #include "engine/c_interface/calls.h"
@@ -52,22 +51,10 @@ std::vector<std::int32_t> classes_of(Model& model, const std::vector<Image>& ima
   if (given != nullptr) return {given, given + images.size()};
   std::vector<std::int32_t> classes;
   for (const std::vector<float>& row : model.logits(pointers_to(images))) {
-    classes.push_back(static_cast<std::int32_t>(std::max_element(row.begin(), row.end()) - row.begin()));
+    classes.push_back(predicted_class(row));
   }
   return classes;
 }
-
-/// Whose occurrence it is, by the pixels of both images.
-class Occurrences {
- public:
-  std::uint64_t next(const Image& source, const Image& target) { return seen_[{bytes_of(source), bytes_of(target)}]++; }
-
- private:
-  static std::string_view bytes_of(const Image& image) {
-    return {reinterpret_cast<const char*>(image.values.data()), image.values.size() * sizeof(float)};
-  }
-  std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> seen_;
-};
 
 WalkOptions callbacks_of(const blindspot_walk_options& given) {
   WalkOptions options;
@@ -87,14 +74,13 @@ bool walk_all(Model& model, const std::vector<Image>& sources, const std::vector
   std::vector<std::vector<float>> noise;
   noise.reserve(sources.size());
   std::vector<WalkPair> pairs;
-  Occurrences occurrences;
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    pairs.push_back({&sources[i], &targets[i], walks.source_classes[i], walks.target_classes[i],
-                     occurrences.next(sources[i], targets[i]), nullptr});
+    pairs.push_back({&sources[i], &targets[i], walks.source_classes[i], walks.target_classes[i], 0, nullptr});
     if (given.noise == nullptr) continue;
     noise.push_back(image_of(given.noise, i, sources[i].height, sources[i].width).values);
     pairs.back().noise = &noise.back();
   }
+  count_occurrences(pairs);
   WalkOptions options = callbacks_of(given);
   options.finished = [&walks](std::size_t pair, WalkResult&& result) {
     walks.results[pair] = std::move(result);

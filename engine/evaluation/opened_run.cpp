@@ -250,7 +250,7 @@ std::vector<EvaluatedInput> OpenedRun::classify(OpenedNetwork& network) const {
     pointers.reserve(images.size());
     for (const Image& image : images) pointers.push_back(&image);
     for (const std::vector<float>& logits : model.logits(pointers)) {
-      classes.push_back(static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+      classes.push_back(predicted_class(logits));
     }
     const std::vector<float> probabilities = model.probabilities_fp32(pointers, classes);
     for (std::size_t i = 0; i < images.size(); ++i) {

@@ -91,6 +91,27 @@ TEST_CASE("walks are those of C++") {
   CHECK(blindspot_walk_get(walks.get(), 2, &result, &error) == BLINDSPOT_USAGE);
 }
 
+TEST_CASE("the same two images again are another walk, that of the second occurrence") {
+  const ModelHandle model = open_model("demo-resnet");
+  const std::vector<Image> images = pictures(2);
+  const std::vector<float> from = as_array({images[0], images[0]}), to = as_array({images[1], images[1]});
+  const blindspot_walk_parameters parameters = short_walk();
+  blindspot_error error = no_error();
+  blindspot_walks* made = nullptr;
+  REQUIRE(blindspot_traverse(model.get(), from.data(), to.data(), nullptr, nullptr, 2, &parameters, nullptr, &made,
+                             &error) == BLINDSPOT_DONE);
+  const WalksHandle walks(made, &blindspot_walks_free);
+  std::vector<WalkPair> pairs(3, WalkPair{&images[0], &images[1], 0, 0, 0, nullptr});
+  pairs[1].target = &images[0];
+  count_occurrences(pairs);
+  CHECK(pairs[1].occurrence == 0);
+  CHECK(pairs[2].occurrence == 1);
+  std::vector<float> first(3 * 32 * 32), second(3 * 32 * 32);
+  REQUIRE(blindspot_walk_image(walks.get(), 0, first.data(), &error) == BLINDSPOT_DONE);
+  REQUIRE(blindspot_walk_image(walks.get(), 1, second.data(), &error) == BLINDSPOT_DONE);
+  CHECK(first != second);
+}
+
 TEST_CASE("a callback stops the walks") {
   const ModelHandle model = open_model("demo-resnet");
   const std::vector<float> images = as_array(pictures(2));

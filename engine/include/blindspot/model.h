@@ -127,6 +127,8 @@ class Model {
 
 /// softmax in double; probability of each class.
 std::vector<double> softmax(const std::vector<float>& logits);
+/// The class of the largest logit, the first of equal ones.
+std::int32_t predicted_class(const std::vector<float>& logits);
 /// Version of blindspot, "0.1.0".
 std::string_view version();
 /// One line: version, libraries, instruction set, with or without CUDA.

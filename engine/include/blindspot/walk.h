@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ struct WalkPair {
   std::uint64_t occurrence = 0;               ///< counts repetitions of the same two images, from 0
   const std::vector<float>* noise = nullptr;  ///< U of the noised start, [3, H, W] in [0, 1); null: the generator
 };
+
+/// Fills in `occurrence` of all pairs, in their order: how many before it have both images in common, by their pixels.
+void count_occurrences(std::span<WalkPair> pairs);
 
 struct WalkRecord {
   std::int64_t iteration = 0;

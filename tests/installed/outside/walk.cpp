@@ -2,14 +2,12 @@
 #include <blindspot/distances.h>
 #include <blindspot/model.h>
 
-#include <algorithm>
 #include <cstdio>
 
 namespace {
 
 std::int32_t predicted(blindspot::Model& model, const blindspot::Image& image) {
-  const std::vector<float> logits = model.logits({&image}).front();
-  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  return blindspot::predicted_class(model.logits({&image}).front());
 }
 
 int walk(const char* model_name, const char* source_path, const char* target_path) {
