@@ -126,7 +126,9 @@ std::byte* Arena::take_real(std::size_t bytes) {
       throw Error(ErrorKind::fault, fmt::format("an arena of {} bytes has no room for {} more: the rehearsal differed",
                                                 committed_bytes_, bytes));
     }
-    // Fenced, the place is still taken, so that the size is held to, but the memory is found elsewhere.
+    // Fenced, the place is still taken, so that the size is held to, but the memory is found elsewhere: in what the
+    // arena has kept free for its arrays until the first of them.
+    if (fenced) free_committed();
     data = fenced ? source_.allocate(own_bytes(bytes)) : memory_ + begin;
     if (fenced) fenced_places_.emplace(data, begin);
   } else {
@@ -183,7 +185,7 @@ void Arena::commit(std::size_t bytes) {
   committed_ = false;  // stays so if the memory cannot be had
   committed_bytes_ = 0;
   free_committed();
-  if (!fenced && bytes > 0) {
+  if (bytes > 0) {
     memory_ = source_.allocate(bytes);
     memory_bytes_ = bytes;
   }

@@ -49,7 +49,7 @@ class Placement {
 
 /// The source of a device's arrays. Until `commit` each array is an allocation of its own; afterwards all lie in one
 /// piece of memory. Compiled with BLINDSPOT_FENCED_ARENA (sanitizer builds) they stay allocations of their own, without
-/// padding but for masks, and the size is held to all the same.
+/// padding but for masks, and the size is held to all the same: what other arenas find free after `commit` is no more.
 class Arena final : public ArraySource {
  public:
   /// Every array starts at a multiple of the source's alignment, and ends at one but in fenced memory.
