@@ -167,12 +167,31 @@ struct PoolDescription {
   std::int64_t kernel = 0, stride = 0, padding = 0;
 };
 
+/// How a network wants its images: normalised by (x − mean)/deviation, and channels-last with a square of block · block
+/// pixels in each pixel of the input.
+struct InputLayout {
+  std::array<float, 3> mean{}, deviation{1, 1, 1};
+  std::int64_t block = 1;
+};
+
 /// The walk's update of one batch (docs in levelset/walk.h; Balasubramanian et al. 2023, Algorithm 1).
 struct StepDescription {
   float step_size = 0;                ///< η
   bool adversarial = false;           ///< subtract A
   float adversarial_step = 0;         ///< a_max; A ← clamp(A + (a_max/2)·J, ±a_max)
   bool zero_gradient_is_nan = false;  ///< mode reference: J·J = 0 divides by zero, as the authors' code does
+};
+
+/// What Device::step reads and writes, for B images: float32 [B, 3, H, W] or [B], `held` uint8 [B].
+struct StepArrays {
+  const Array& gradient;       ///< J, [B, 3, H, W]
+  const Array& inverse_scale;  ///< [B]
+  const Array& coefficient;    ///< [B]
+  const Array& target;         ///< [B, 3, H, W]
+  const Array& image;          ///< x, [B, 3, H, W]
+  const Array& held;           ///< [B]
+  Array& adversarial;          ///< A, [B, 3, H, W]
+  Array& candidate;            ///< [B, 3, H, W], none of the others
 };
 
 /// Operations of the measures, in device_measures.h.
@@ -232,11 +251,9 @@ class Device {
   /// y[n, h, w, (dy·block + dx)·3 + c] = (images[n, c, h·block + dy, w·block + dx] − mean[c]) / deviation[c], zero
   /// where the image has ended or the channel is beyond block²·3 (padding of y's last size). block 1 is plain
   /// channels-last.
-  virtual void network_input(const Array& images, std::span<const float, 3> mean, std::span<const float, 3> deviation,
-                             std::int64_t block, Array& y) = 0;
-  /// Mirror of network_input: float32 [N, 3, H, W] from dy.
-  virtual void image_gradient(const Array& dy, std::span<const float, 3> deviation, std::int64_t block,
-                              Array& dimages) = 0;
+  virtual void network_input(const Array& images, const InputLayout& layout, Array& y) = 0;
+  /// Mirror of network_input: float32 [N, 3, H, W] from dy; with `accepted` (uint8 [N]) other images stay as they are.
+  virtual void image_gradient(const Array& dy, const InputLayout& layout, const Array* accepted, Array& dimages) = 0;
 
   // Plain operations and their gradients. `relu_mask` null: no ReLU there.
   /// y = max(x, 0) in place, mask stored. NaN stays NaN and counts as positive.
@@ -296,10 +313,8 @@ class Device {
   virtual void projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
                           Array& coefficient) = 0;
   /// A ← clamp(A + (a_max/2)·inverse_scale·J, ±a_max); candidate = clamp(x + η(v − coefficient·J) − [adversarial] A, 0,
-  /// 1).
-  virtual void step(const StepDescription& step, const Array& gradient, const Array& inverse_scale,
-                    const Array& coefficient, const Array& target, const Array& image, Array& adversarial,
-                    Array& candidate) = 0;
+  /// 1); where held[b] the candidate is x and A stays. input = network_input(candidate).
+  virtual void step(const StepDescription& step, const StepArrays& arrays, const InputLayout& layout, Array& input) = 0;
   /// accepted[b] (uint8) = start[b] − candidate[b] < delta, strictly, in float32.
   virtual void accept(const Array& start_probability, const Array& candidate_probability, float delta,
                       Array& accepted) = 0;

@@ -63,7 +63,7 @@ void forward_slices(NetworkOnDevice& prepared, const std::vector<const Image*>& 
     Array input = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
     device.upload(std::span<const float>(pack_slice(images, first, slice, network)), input);
     const Forgetting at_the_end(network);
-    const Array logits = network.forward(input);
+    const Array logits = network.forward(images_from(device, input));
     use(logits, first, std::min(slice, images.size() - first));
   }
 }
@@ -206,7 +206,7 @@ std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& i
                    Array inverse_scale = device.array(Type::float32, {network.batch()});
                    device.cross_entropy_seed(logits, class_array, seed, inverse_scale);
                    Array dimages = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
-                   network.input_gradient(seed, dimages);
+                   network.input_gradient(seed, gradient_into(device, dimages));
                    std::vector<float> values(slice * values_per_image);
                    std::vector<float> scales(slice);
                    device.download(dimages, values);

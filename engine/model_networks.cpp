@@ -36,7 +36,7 @@ void commit_forward_pass(NetworkOnDevice& exact) {
   Network& network = *exact.network;
   exact.device->commit(exact.device->rehearse([&] {
     const Array input = exact.device->array(Type::float32, {network.batch(), 3, network.height(), network.width()});
-    const Array logits = network.forward(input);
+    const Array logits = network.forward(images_from(*exact.device, input));
     network.forget();
   }));
 }
@@ -48,13 +48,13 @@ std::size_t bytes_of_both_passes(NetworkOnDevice& working) {
   const Shape images{network.batch(), 3, network.height(), network.width()};
   return device.rehearse([&] {
     const Array input = device.array(Type::float32, images);
-    const Array logits = network.forward(input);
+    const Array logits = network.forward(images_from(device, input));
     const Array classes = device.array(Type::int32, {network.batch()});
     Array seed = device.array(Type::float32, logits.shape());
     Array inverse_scale = device.array(Type::float32, {network.batch()});
     device.cross_entropy_seed(logits, classes, seed, inverse_scale);
     Array dimages = device.array(Type::float32, images);
-    network.input_gradient(seed, dimages);
+    network.input_gradient(seed, gradient_into(device, dimages));
   });
 }
 

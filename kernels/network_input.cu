@@ -2,7 +2,8 @@
 //
 //   y[n, h, w, (i·b + j)·3 + c] = (images[n, c, h·b + i, w·b + j] − mean_c)/deviation_c, zero outside the image and in
 //                                 padding channels; images float32 [N, 3, H, W], y [N, H', W', C], b the block
-//   dimages[n, c, h, w] = dy[n, h/b, w/b, ((h mod b)·b + w mod b)·3 + c]/deviation_c, zero outside y
+//   dimages[n, c, h, w] = dy[n, h/b, w/b, ((h mod b)·b + w mod b)·3 + c]/deviation_c, zero outside y; only where
+//                         accepted_n, if given
 //
 // A block of threads handles one row of y and the b rows of the three colours that belong to it: one side is accessed
 // in 16-byte groups, the other element by element out of the first-level cache, which holds those rows. Bytes: 4 an
@@ -10,40 +11,10 @@
 #include "kernels/network_input.cuh"
 
 #include "kernels/image_rows.cuh"
+#include "kernels/network_input_rows.cuh"
 
 namespace blindspot::kernels {
 namespace {
-
-constexpr int colours = 3;
-
-struct InputSizes {
-  int height, width, rows, columns, channels, block;
-};
-
-/// An element of an input row, which knows the next without dividing.
-struct InputPlace {
-  int column, channel, block_row, block_column, colour;
-
-  __device__ InputPlace(std::uint32_t element, const InputSizes& sizes)
-      : column(static_cast<int>(element) / sizes.channels), channel(static_cast<int>(element) % sizes.channels) {
-    const int pixel = channel / colours;
-    colour = channel % colours;
-    block_row = pixel / sizes.block;
-    block_column = pixel % sizes.block;
-  }
-  __device__ void advance(const InputSizes& sizes) {
-    if (++channel == sizes.channels) {
-      ++column;
-      channel = block_row = block_column = colour = 0;
-    } else if (++colour == colours) {
-      colour = 0;
-      if (++block_column == sizes.block) {
-        block_column = 0;
-        ++block_row;
-      }
-    }
-  }
-};
 
 template <class T, int width>
 __global__ void network_input_kernel(const float* images, Colours mean, Colours deviation, T* y, InputSizes sizes) {
@@ -55,15 +26,7 @@ __global__ void network_input_kernel(const float* images, Colours mean, Colours 
     float values[width];
 #pragma unroll
     for (int i = 0; i < width; ++i) {
-      const int image_row = row * sizes.block + place.block_row;
-      const int image_column = place.column * sizes.block + place.block_column;
-      const bool inside = place.block_row < sizes.block && image_row < sizes.height && image_column < sizes.width;
-      values[i] = 0.0F;
-      if (inside) {
-        const std::int64_t from = (image * colours + place.colour) * sizes.height + image_row;
-        values[i] =
-            (images[from * sizes.width + image_column] - mean.values[place.colour]) / deviation.values[place.colour];
-      }
+      values[i] = input_value(images, image, row, place, sizes, mean, deviation);
       place.advance(sizes);
     }
     store_group(values, y + static_cast<std::int64_t>(blockIdx.x) * row_elements + item * width);
@@ -71,10 +34,11 @@ __global__ void network_input_kernel(const float* images, Colours mean, Colours 
 }
 
 template <class T, int width>
-__global__ void image_gradient_kernel(const T* dy, Colours deviation, float* dimages, InputSizes sizes,
-                                      int block_rows) {
+__global__ void image_gradient_kernel(const T* dy, Colours deviation, const std::uint8_t* accepted, float* dimages,
+                                      InputSizes sizes, int block_rows) {
   const int row = static_cast<int>(blockIdx.x) % block_rows;
   const std::int64_t image = static_cast<int>(blockIdx.x) / block_rows;
+  if (accepted != nullptr && accepted[image] == 0) return;
   const int groups = sizes.width / width;
   const T* from = dy + (image * sizes.rows + row) * sizes.columns * sizes.channels;
   for_items(static_cast<std::uint32_t>(colours * sizes.block * groups), [&](std::uint32_t item) {
@@ -104,11 +68,6 @@ __global__ void image_gradient_kernel(const T* dy, Colours deviation, float* dim
   });
 }
 
-InputSizes input_sizes(const InputShape& shape) {
-  return {static_cast<int>(shape.height),  static_cast<int>(shape.width),    static_cast<int>(shape.rows),
-          static_cast<int>(shape.columns), static_cast<int>(shape.channels), static_cast<int>(shape.block)};
-}
-
 }  // namespace
 
 cudaError_t network_input(const float* images, const Colours& mean, const Colours& deviation, void* y, Element element,
@@ -124,15 +83,15 @@ cudaError_t network_input(const float* images, const Colours& mean, const Colour
   });
 }
 
-cudaError_t image_gradient(const void* dy, const Colours& deviation, float* dimages, Element element,
-                           const InputShape& shape, cudaStream_t stream) {
+cudaError_t image_gradient(const void* dy, const Colours& deviation, const std::uint8_t* accepted, float* dimages,
+                           Element element, const InputShape& shape, cudaStream_t stream) {
   const std::int64_t block_rows = (shape.height + shape.block - 1) / shape.block;
   return with_element(element, [&](auto zero) {
     using T = decltype(zero);
     return with_group<float>(shape.width, on_groups(dimages), [&](auto width) {
       return launch_rows(image_gradient_kernel<T, width.value>, shape.batch * block_rows,
                          colours * shape.block * (shape.width / width.value), stream, static_cast<const T*>(dy),
-                         deviation, dimages, input_sizes(shape), static_cast<int>(block_rows));
+                         deviation, accepted, dimages, input_sizes(shape), static_cast<int>(block_rows));
     });
   });
 }

@@ -24,7 +24,8 @@ cudaError_t network_input(const float* images, const Colours& mean, const Colour
                           const InputShape& shape, cudaStream_t stream);
 
 /// dimages[n, c, h, w] = the gradient of the place that held the pixel, divided by deviation[c]; zero where none did.
-cudaError_t image_gradient(const void* dy, const Colours& deviation, float* dimages, Element element,
-                           const InputShape& shape, cudaStream_t stream);
+/// Images with accepted[n] = 0 stay as they are; `accepted` null: all are written.
+cudaError_t image_gradient(const void* dy, const Colours& deviation, const std::uint8_t* accepted, float* dimages,
+                           Element element, const InputShape& shape, cudaStream_t stream);
 
 }  // namespace blindspot::kernels

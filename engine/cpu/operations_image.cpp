@@ -79,38 +79,37 @@ InputSizes input_sizes(const Array& images, const Array& y, std::int64_t block, 
 
 }  // namespace
 
-void CpuDevice::network_input(const Array& images, std::span<const float, 3> mean, std::span<const float, 3> deviation,
-                              std::int64_t block, Array& y) {
-  const InputSizes sizes = input_sizes(images, y, block, "network_input");
+void CpuDevice::network_input(const Array& images, const InputLayout& layout, Array& y) {
+  const InputSizes sizes = input_sizes(images, y, layout.block, "network_input");
   const std::int64_t row_elements = sizes.columns * sizes.channels;
   const std::int64_t image_elements = colours * sizes.image_height * sizes.image_width;
-  const std::array<float, 3> means = {mean[0], mean[1], mean[2]};
-  const std::array<float, 3> deviations = {deviation[0], deviation[1], deviation[2]};
   with_element(y.type(), "network_input", [&]<typename Element>(Element) {
     parallel_for(images.shape()[0] * sizes.rows, rows_per_part(row_elements),
                  [&](std::int64_t begin, std::int64_t end) {
                    for (std::int64_t at = begin; at < end; ++at) {
-                     input_row(elements<float>(images) + (at / sizes.rows) * image_elements, means, deviations, sizes,
-                               at % sizes.rows, elements<Element>(y) + at * row_elements);
+                     input_row(elements<float>(images) + (at / sizes.rows) * image_elements, layout.mean,
+                               layout.deviation, sizes, at % sizes.rows, elements<Element>(y) + at * row_elements);
                    }
                  });
   });
 }
 
-void CpuDevice::image_gradient(const Array& dy, std::span<const float, 3> deviation, std::int64_t block,
-                               Array& dimages) {
-  const InputSizes sizes = input_sizes(dimages, dy, block, "image_gradient");
+void CpuDevice::image_gradient(const Array& dy, const InputLayout& layout, const Array* accepted, Array& dimages) {
+  const InputSizes sizes = input_sizes(dimages, dy, layout.block, "image_gradient");
+  require(accepted == nullptr || (accepted->type() == Type::uint8 && accepted->shape().count() == dy.shape()[0]),
+          "image_gradient");
   const std::int64_t image_rows = colours * sizes.image_height;
   const std::int64_t input_elements = sizes.rows * sizes.columns * sizes.channels;
-  const std::array<float, 3> deviations = {deviation[0], deviation[1], deviation[2]};
   with_element(dy.type(), "image_gradient", [&]<typename Element>(Element) {
     parallel_for(dimages.shape()[0] * image_rows, rows_per_part(sizes.image_width),
                  [&](std::int64_t begin, std::int64_t end) {
                    for (std::int64_t at = begin; at < end; ++at) {
+                     const std::int64_t image = at / image_rows;
+                     if (accepted != nullptr && elements<std::uint8_t>(*accepted)[image] == 0) continue;
                      const std::int64_t colour = at % image_rows / sizes.image_height;
-                     gradient_row(elements<Element>(dy) + (at / image_rows) * input_elements,
-                                  deviations[static_cast<std::size_t>(colour)], sizes, colour, at % sizes.image_height,
-                                  elements<float>(dimages) + at * sizes.image_width);
+                     gradient_row(elements<Element>(dy) + image * input_elements,
+                                  layout.deviation[static_cast<std::size_t>(colour)], sizes, colour,
+                                  at % sizes.image_height, elements<float>(dimages) + at * sizes.image_width);
                    }
                  });
   });

@@ -178,27 +178,33 @@ void CpuDevice::projection(const Array& gradient, const Array& image, const Arra
   });
 }
 
-void CpuDevice::step(const StepDescription& step, const Array& gradient, const Array& inverse_scale,
-                     const Array& coefficient, const Array& target, const Array& image, Array& adversarial,
-                     Array& candidate) {
-  const std::int64_t total = image.shape().count();
-  const std::int64_t images = inverse_scale.shape().count();
-  require(are_floats(gradient, total) && are_floats(target, total) && are_floats(image, total) &&
-              are_floats(candidate, total) && (!step.adversarial || are_floats(adversarial, total)) &&
-              are_floats(inverse_scale, image.shape()[0]) && are_floats(coefficient, images),
+/// The candidate is still in the cache, most of it, when it becomes the network's input.
+void CpuDevice::step(const StepDescription& step, const StepArrays& arrays, const InputLayout& layout, Array& input) {
+  const std::int64_t total = arrays.image.shape().count();
+  const std::int64_t images = arrays.image.shape()[0];
+  require(are_floats(arrays.gradient, total) && are_floats(arrays.target, total) && are_floats(arrays.image, total) &&
+              are_floats(arrays.candidate, total) && (!step.adversarial || are_floats(arrays.adversarial, total)) &&
+              are_floats(arrays.inverse_scale, images) && are_floats(arrays.coefficient, images) &&
+              arrays.held.type() == Type::uint8 && arrays.held.shape().count() == images,
           "step");
-  const std::int64_t count = image_elements(image);
+  const std::int64_t count = image_elements(arrays.image);
   over_chunks(*this, images, count, [&](std::int64_t b, std::int64_t first, std::int64_t part) {
+    const std::int64_t at = b * count + first;
+    const float* image = elements<float>(arrays.image) + at;
+    float* candidate = elements<float>(arrays.candidate) + at;
+    if (elements<std::uint8_t>(arrays.held)[b] != 0) {
+      std::copy_n(image, part, candidate);
+      return;
+    }
     const StepNumbers numbers = {.step_size = step.step_size,
-                                 .coefficient = elements<float>(coefficient)[b],
-                                 .inverse_scale = elements<float>(inverse_scale)[b],
+                                 .coefficient = elements<float>(arrays.coefficient)[b],
+                                 .inverse_scale = elements<float>(arrays.inverse_scale)[b],
                                  .adversarial_step = step.adversarial_step,
                                  .adversarial = step.adversarial};
-    const std::int64_t at = b * count + first;
-    kernels().step(numbers, elements<float>(gradient) + at, elements<float>(target) + at, elements<float>(image) + at,
-                   step.adversarial ? elements<float>(adversarial) + at : nullptr, elements<float>(candidate) + at,
-                   part);
+    kernels().step(numbers, elements<float>(arrays.gradient) + at, elements<float>(arrays.target) + at, image,
+                   step.adversarial ? elements<float>(arrays.adversarial) + at : nullptr, candidate, part);
   });
+  network_input(arrays.candidate, layout, input);
 }
 
 void CpuDevice::accept(const Array& start_probability, const Array& candidate_probability, float delta,

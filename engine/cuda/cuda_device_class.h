@@ -60,10 +60,8 @@ class CudaDevice final : public Device {
   std::unique_ptr<Attention> attention(const AttentionDescription& description) override;
 
   // operations_image.cpp
-  void network_input(const Array& images, std::span<const float, 3> mean, std::span<const float, 3> deviation,
-                     std::int64_t block, Array& y) override;
-  void image_gradient(const Array& dy, std::span<const float, 3> deviation, std::int64_t block,
-                      Array& dimages) override;
+  void network_input(const Array& images, const InputLayout& layout, Array& y) override;
+  void image_gradient(const Array& dy, const InputLayout& layout, const Array* accepted, Array& dimages) override;
 
   // operations_elementwise.cpp
   void relu(Array& x, Array& mask) override;
@@ -99,8 +97,7 @@ class CudaDevice final : public Device {
   void cross_entropy_seed(const Array& logits, const Array& classes, Array& seed, Array& inverse_scale) override;
   void projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
                   Array& coefficient) override;
-  void step(const StepDescription& step, const Array& gradient, const Array& inverse_scale, const Array& coefficient,
-            const Array& target, const Array& image, Array& adversarial, Array& candidate) override;
+  void step(const StepDescription& step, const StepArrays& arrays, const InputLayout& layout, Array& input) override;
   void accept(const Array& start_probability, const Array& candidate_probability, float delta,
               Array& accepted) override;
   void select(const Array& accepted, const Array& from, bool poison, Array& to) override;

@@ -23,4 +23,14 @@ inline std::int64_t image_elements(const Array& array) {
   return images == 0 ? 0 : array.shape().count() / images;
 }
 
+/// `count` float32, of any shape.
+inline bool are_floats(const Array& array, std::int64_t count) {
+  return array.type() == Type::float32 && array.shape().count() == count;
+}
+
+/// `count` uint8, of any shape.
+inline bool are_bytes(const Array& array, std::int64_t count) {
+  return array.type() == Type::uint8 && array.shape().count() == count;
+}
+
 }  // namespace blindspot::cuda

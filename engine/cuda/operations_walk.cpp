@@ -1,22 +1,13 @@
-// The loss at the logits and the walk's update on the CUDA device: checks of sizes, and the launch. May use
+// The loss at the logits and the walk's decisions on the CUDA device: checks of sizes, and the launch. May use
 // cuda_device_class.h and the kernels.
 #include "engine/cuda/cuda_device_class.h"
 #include "engine/cuda/image_arrays.h"
 #include "kernels/cross_entropy.cuh"
 #include "kernels/select.cuh"
 #include "kernels/walk_projection.cuh"
-#include "kernels/walk_step.cuh"
 
 namespace blindspot::cuda {
 namespace {
-
-bool are_floats(const Array& array, std::int64_t count) {
-  return array.type() == Type::float32 && array.shape().count() == count;
-}
-
-bool are_bytes(const Array& array, std::int64_t count) {
-  return array.type() == Type::uint8 && array.shape().count() == count;
-}
 
 /// [N, K] and int32 [N].
 bool are_logits(const Array& logits, const Array& classes) {
@@ -63,27 +54,6 @@ void CudaDevice::projection(const Array& gradient, const Array& image, const Arr
     return kernels::walk_projection(elements<float>(gradient), elements<float>(image), elements<float>(target), images,
                                     count, zero_gradient_is_nan, elements<double>(scratch),
                                     elements<float>(coefficient), stream_);
-  });
-}
-
-void CudaDevice::step(const StepDescription& step, const Array& gradient, const Array& inverse_scale,
-                      const Array& coefficient, const Array& target, const Array& image, Array& adversarial,
-                      Array& candidate) {
-  const std::int64_t total = image.shape().count();
-  const std::int64_t images = images_of(image);
-  require_fit(are_floats(gradient, total) && are_floats(target, total) && are_floats(image, total) &&
-                  are_floats(candidate, total) && (!step.adversarial || are_floats(adversarial, total)) &&
-                  are_floats(inverse_scale, images) && are_floats(coefficient, images),
-              "step", image);
-  const kernels::WalkStep numbers = {step.step_size, step.adversarial, step.adversarial_step};
-  const kernels::WalkStepArrays arrays = {.gradient = elements<float>(gradient),
-                                          .target = elements<float>(target),
-                                          .image = elements<float>(image),
-                                          .adversarial = step.adversarial ? elements<float>(adversarial) : nullptr,
-                                          .candidate = elements<float>(candidate)};
-  launch("step", image, [&] {
-    return kernels::walk_step(numbers, arrays, elements<float>(inverse_scale), elements<float>(coefficient), images,
-                              image_elements(image), stream_);
   });
 }
 

@@ -53,7 +53,7 @@ std::vector<float> blocked_weight(std::span<const float> weight, const StemDescr
 
 StemConvolution::StemConvolution(Device& device, const NetworkInput& input, const StemDescription& description,
                                  const weights::FoldedConvolution& parameters)
-    : device_(&device), input_(input) {
+    : device_(&device), layout_{input.mean, input.deviation, 1} {
   const BlockedAxis rows = blocked_axis(input.height, description);
   const BlockedAxis columns = blocked_axis(input.width, description);
   // Pixels that the kernel never reaches would need a negative padding: the convolution stays as it is then.
@@ -66,9 +66,9 @@ StemConvolution::StemConvolution(Device& device, const NetworkInput& input, cons
     convolution_ = std::make_unique<ConvolutionLayer>(device, plain, parameters);
     return;
   }
-  block_ = description.stride;
+  layout_.block = description.stride;
   ConvolutionDescription rewritten =
-      square_convolution({input.batch, rows.blocks, columns.blocks, colours * block_ * block_},
+      square_convolution({input.batch, rows.blocks, columns.blocks, colours * layout_.block * layout_.block},
                          description.out_channels, rows.kernel, 1, 0);
   rewritten.pad_top = rows.pad_before;
   rewritten.pad_left = columns.pad_before;
@@ -80,15 +80,15 @@ StemConvolution::StemConvolution(Device& device, const NetworkInput& input, cons
       weights::FoldedConvolution{blocked_weight(parameters.weight, description, rows), parameters.bias});
 }
 
-Array StemConvolution::forward(const Array& images) {
+Array StemConvolution::forward(const WriteImages& write_images) {
   Array normalised = device_->activation(convolution_->input_shape());  // [N, H/block, W/block, 3·block²]
-  device_->network_input(images, input_.mean, input_.deviation, block_, normalised);
+  write_images(layout_, normalised);
   return convolution_->forward(normalised);
 }
 
-void StemConvolution::input_gradient(const Array& dy, Array& dimages) {
+void StemConvolution::input_gradient(const Array& dy, const ReadGradient& read_gradient) {
   const Array dnormalised = convolution_->input_gradient(dy, nullptr);
-  device_->image_gradient(dnormalised, input_.deviation, block_, dimages);
+  read_gradient(layout_, dnormalised);
 }
 
 }  // namespace blindspot

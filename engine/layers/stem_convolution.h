@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "engine/layers/convolution.h"
+#include "engine/layers/network_images.h"
 
 namespace blindspot {
 
@@ -30,10 +31,10 @@ class StemConvolution {
   StemConvolution(Device& device, const NetworkInput& input, const StemDescription& description,
                   const weights::FoldedConvolution& parameters);
 
-  /// images float32 [N, 3, H, W] → [N, H', W', K].
-  Array forward(const Array& images);
-  /// dy [N, H', W', K], before this layer's own ReLU → dimages float32 [N, 3, H, W].
-  void input_gradient(const Array& dy, Array& dimages);
+  /// Images of [N, 3, H, W] → [N, H', W', K].
+  Array forward(const WriteImages& write_images);
+  /// dy [N, H', W', K], before this layer's own ReLU → the gradient of the images.
+  void input_gradient(const Array& dy, const ReadGradient& read_gradient);
 
   const Array* relu_mask() const { return convolution_->relu_mask(); }
   void forget() { convolution_->forget(); }
@@ -41,8 +42,7 @@ class StemConvolution {
 
  private:
   Device* device_;
-  NetworkInput input_;
-  std::int64_t block_ = 1;
+  InputLayout layout_;
   std::unique_ptr<ConvolutionLayer> convolution_;
 };
 

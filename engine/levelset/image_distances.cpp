@@ -147,7 +147,7 @@ void ImageDistances::measure_batch(std::span<const ImagePair> pairs, std::span<D
 
 void ImageDistances::measure_lpips(const Array& images, std::span<Distances* const> results) {
   std::vector<double> terms(static_cast<std::size_t>(batch_));
-  features_->forward(images, [&](std::size_t layer, const Array& features) {
+  features_->forward(images_from(device_, images), [&](std::size_t layer, const Array& features) {
     device_.measures().lpips_difference(features.slice(0, batch_), features.slice(batch_, batch_), heads_[layer],
                                         terms);
     for (std::size_t i = 0; i < results.size(); ++i) {

@@ -86,7 +86,7 @@ void PointPasses::judge(const UsePoint& use) {
   device_.upload(std::span<const std::int32_t>(host_classes_), classes_);
   const Forgetting at_the_end(network_);
   {
-    const Array logits = network_.forward(points_);
+    const Array logits = network_.forward(images_from(device_, points_));
     device_.probability(logits, classes_, probability_);
     if (gradients_) {
       device_.cross_entropy_seed(logits, classes_, seed_, inverse_scale_);
@@ -94,7 +94,7 @@ void PointPasses::judge(const UsePoint& use) {
     }
   }
   if (gradients_) {
-    network_.input_gradient(seed_, gradient_);
+    network_.input_gradient(seed_, gradient_into(device_, gradient_));
     device_.download(gradient_, std::span(host_gradient_));
     device_.download(inverse_scale_, std::span(host_scale_));
   }

@@ -22,9 +22,7 @@ SlotArrays::SlotArrays(Network& network, Device& device, std::int64_t slots, con
   for (Array* const array : {&inverse_scale_, &threshold_}) *array = device.array(Type::float32, {all});
   for (Array* const array : {&source_class_, &target_class_}) *array = device.array(Type::int32, {all});
 
-  for (Array* const array : {&candidate_, &candidate_gradient_}) {
-    *array = device.array(Type::float32, {slice_size_, 3, height, width});
-  }
+  candidate_ = device.array(Type::float32, {slice_size_, 3, height, width});
   seed_ = device.array(Type::float32, {slice_size_, network.classes()});
   for (Array* const array : {&coefficient_, &candidate_inverse_scale_, &probability_, &target_probability_}) {
     *array = device.array(Type::float32, {slice_size_});
@@ -73,16 +71,17 @@ void SlotArrays::set_inputs(std::span<const float> thresholds, std::span<const s
   device_.upload(held, held_);
 }
 
-void SlotArrays::propose(std::int64_t slice) {
+/// The candidates, and their way into the network: one pass over the images.
+void SlotArrays::step(std::int64_t slice, const InputLayout& layout, Array& input) {
   const Array image = slice_of(image_, slice);
   const Array target = slice_of(target_, slice);
   const Array gradient = slice_of(gradient_, slice);
+  const Array inverse_scale = slice_of(inverse_scale_, slice);
+  const Array held = slice_of(held_, slice);
   Array adversarial = slice_of(adversarial_, slice);
   device_.projection(gradient, image, target, rules_.step.zero_gradient_is_nan, coefficient_);
-  device_.step(rules_.step, gradient, slice_of(inverse_scale_, slice), coefficient_, target, image, adversarial,
-               candidate_);
-  // A held slot went along with J = 0: its A is still zero, and its candidate is put right here.
-  device_.select(slice_of(held_, slice), image, false, candidate_);
+  device_.step(rules_.step, {gradient, inverse_scale, coefficient_, target, image, held, adversarial, candidate_},
+               layout, input);
 }
 
 SliceJudgement SlotArrays::judge(std::int64_t slice) {
@@ -93,9 +92,10 @@ SliceJudgement SlotArrays::judge(std::int64_t slice) {
   return judgement(0);
 }
 
-/// The forward pass of the candidates, the decision on each, and a row of the history.
+/// The candidates, their forward pass, the decision on each, and a row of the history.
 void SlotArrays::decide(std::int64_t slice) {
-  logits_ = network_.forward(candidate_);  // [slice, classes]
+  logits_ = network_.forward(
+      [this, slice](const InputLayout& layout, Array& input) { step(slice, layout, input); });  // [slice, classes]
   device_.probability(logits_, slice_of(source_class_, slice), probability_);
   device_.probability(logits_, slice_of(target_class_, slice), target_probability_);
   device_.accept(slice_of(threshold_, slice), probability_, rules_.delta, accepted_);
@@ -105,11 +105,13 @@ void SlotArrays::decide(std::int64_t slice) {
 void SlotArrays::take(std::int64_t slice, bool gradient) {
   if (gradient) {
     device_.cross_entropy_seed(logits_, slice_of(source_class_, slice), seed_, candidate_inverse_scale_);
-    network_.input_gradient(seed_, candidate_gradient_);
-    Array kept_gradient = slice_of(gradient_, slice);
+    // J and its scale are never poisoned: beside an x of NaN it does not matter, elsewhere adding 0·J' could change the
+    // sign of a zero.
+    network_.input_gradient(seed_, [this, slice](const InputLayout& layout, const Array& dinput) {
+      Array kept_gradient = slice_of(gradient_, slice);
+      device_.image_gradient(dinput, layout, &accepted_, kept_gradient);
+    });
     Array kept_scale = slice_of(inverse_scale_, slice);
-    // Never poisoned: beside an x of NaN it does not matter, elsewhere adding 0·J' could change the sign of a zero.
-    device_.select(accepted_, candidate_gradient_, false, kept_gradient);
     device_.select(accepted_, candidate_inverse_scale_, false, kept_scale);
   } else {
     network_.forget();
@@ -123,7 +125,6 @@ void SlotArrays::play(std::int64_t slice, std::int64_t rounds) {
   std::unique_ptr<Recording>& recording = recordings_[static_cast<std::size_t>(slice)];
   if (!recording) {
     recording = device_.record([this, slice] {
-      propose(slice);
       decide(slice);
       take(slice, true);
     });

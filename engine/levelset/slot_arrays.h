@@ -43,10 +43,9 @@ class SlotArrays {
   void set_inputs(std::span<const float> thresholds, std::span<const std::int32_t> source_classes,
                   std::span<const std::int32_t> target_classes, std::span<const std::uint8_t> held);
 
-  // One round of a slice is propose, judge, take.
-  /// The candidates of a slice: x' by the walk's update, or x itself where held.
-  void propose(std::int64_t slice);
-  /// Forward pass of the candidates, and the decision on each.
+  // One round of a slice is judge, take.
+  /// The candidates of a slice, x' by the walk's update, or x itself where held; their forward pass, and the decision
+  /// on each.
   SliceJudgement judge(std::int64_t slice);
   /// x ← x' where the last judgement accepted; with `gradient` also J, by a backward pass.
   void take(std::int64_t slice, bool gradient);
@@ -60,6 +59,7 @@ class SlotArrays {
 
  private:
   Array slice_of(const Array& array, std::int64_t slice) const { return array.slice(slice * slice_size_, slice_size_); }
+  void step(std::int64_t slice, const InputLayout& layout, Array& input);
   void decide(std::int64_t slice);
 
   Network& network_;
@@ -76,7 +76,7 @@ class SlotArrays {
   Array source_class_, target_class_;              // int32 [slots]
   Array held_;                                     // uint8 [slots]
   // For the slice at hand.
-  Array candidate_, candidate_gradient_;                        // [slice, 3, H, W]
+  Array candidate_;                                             // [slice, 3, H, W]
   Array seed_;                                                  // [slice, classes]
   Array coefficient_, candidate_inverse_scale_;                 // [slice]
   Array probability_, target_probability_, accepted_, logits_;  // [slice], uint8 [slice], [slice, classes]

@@ -159,7 +159,6 @@ void Traversal::advance(std::int64_t slice) {
 
 /// A backward pass is made if one of the slots needs it, and its shape is the same then as ever.
 void Traversal::advance_once(std::int64_t slice, std::span<Slot> slots) {
-  arrays_.propose(slice);
   const SliceJudgement judgement = arrays_.judge(slice);
   bool gradient = false;
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -292,7 +291,6 @@ std::size_t memory_of_run(Network& network, Device& device, std::int64_t slots) 
   check_slots(slots);
   return device.rehearse([&network, &device, slots] {
     SlotArrays arrays(network, device, slots, {});
-    arrays.propose(0);
     arrays.judge(0);
     arrays.take(0, true);
   });

@@ -83,8 +83,8 @@ AlexNetFeatures::AlexNetFeatures(Device& device, const NetworkInput& input, cons
   convolutions_.push_back(feature_convolution(device, state, 4, convolutions_.back().output_shape()));
 }
 
-Array AlexNetFeatures::forward(const Array& images, const Tap& tap) {
-  Array x = first_.forward(images);
+Array AlexNetFeatures::forward(const WriteImages& write_images, const Tap& tap) {
+  Array x = first_.forward(write_images);
   if (tap) tap(0, x);
   x = first_pool_.forward(x);
   for (std::size_t i = 0; i < convolutions_.size(); ++i) {
@@ -95,14 +95,14 @@ Array AlexNetFeatures::forward(const Array& images, const Tap& tap) {
   return x;
 }
 
-void AlexNetFeatures::input_gradient(Array dy, Array& dimages) {
+void AlexNetFeatures::input_gradient(Array dy, const ReadGradient& read_gradient) {
   Array dx = convolutions_[3].input_gradient(dy, convolutions_[2].relu_mask());
   dx = convolutions_[2].input_gradient(dx, convolutions_[1].relu_mask());
   dx = convolutions_[1].input_gradient(dx, nullptr);
   dx = second_pool_.input_gradient(dx, convolutions_[0].relu_mask());
   dx = convolutions_[0].input_gradient(dx, nullptr);
   dx = first_pool_.input_gradient(dx, first_.relu_mask());
-  first_.input_gradient(dx, dimages);
+  first_.input_gradient(dx, read_gradient);
 }
 
 void AlexNetFeatures::forget() {
@@ -124,9 +124,9 @@ AlexNet::AlexNet(Device& device, const NetworkInput& input, const AlexNetDescrip
       classifier6_(classifier(device, state, "classifier.6", input.batch, hidden_features, description.classes,
                               device.activation_type())) {}
 
-Array AlexNet::forward(const Array& images) {
+Array AlexNet::forward(const WriteImages& write_images) {
   forget();
-  Array x = features_.forward(images, [this](std::size_t relu, const Array& features) {
+  Array x = features_.forward(write_images, [this](std::size_t relu, const Array& features) {
     observe(Pass::forward, relu_names.at(relu), features);
   });
   x = last_pool_.forward(x);
@@ -140,7 +140,7 @@ Array AlexNet::forward(const Array& images) {
   return classifier6_.forward(x);
 }
 
-void AlexNet::input_gradient(const Array& dlogits, Array& dimages) {
+void AlexNet::input_gradient(const Array& dlogits, const ReadGradient& read_gradient) {
   Array dx = classifier6_.input_gradient(dlogits);
   device().relu_gradient(dx, mask5_);
   dx = classifier4_.input_gradient(dx);
@@ -148,7 +148,7 @@ void AlexNet::input_gradient(const Array& dlogits, Array& dimages) {
   dx = classifier1_.input_gradient(dx);
   dx = average_pool_.input_gradient(dx.reshaped(average_pool_.output_shape()), nullptr);
   dx = last_pool_.input_gradient(dx, features_.relu_mask());
-  features_.input_gradient(std::move(dx), dimages);
+  features_.input_gradient(std::move(dx), read_gradient);
   forget();
 }
 

@@ -26,10 +26,10 @@ class AlexNetFeatures {
   /// Reads `features.*` of `state`. The images must be 31 pixels a side or more, else a pool would be empty.
   AlexNetFeatures(Device& device, const NetworkInput& input, const weights::StateDict& state);
 
-  /// images float32 [N, 3, H, W] → features behind the fifth ReLU.
-  Array forward(const Array& images, const Tap& tap);
+  /// Images of [N, 3, H, W] → features behind the fifth ReLU.
+  Array forward(const WriteImages& write_images, const Tap& tap);
   /// `dy` is the gradient before the fifth ReLU.
-  void input_gradient(Array dy, Array& dimages);
+  void input_gradient(Array dy, const ReadGradient& read_gradient);
 
   const Array* relu_mask() const { return convolutions_.back().relu_mask(); }
   void forget();
@@ -47,8 +47,8 @@ class AlexNet final : public PreparedNetwork {
   AlexNet(Device& device, const NetworkInput& input, const AlexNetDescription& description,
           const weights::StateDict& state);
 
-  Array forward(const Array& images) override;
-  void input_gradient(const Array& dlogits, Array& dimages) override;
+  Array forward(const WriteImages& write_images) override;
+  void input_gradient(const Array& dlogits, const ReadGradient& read_gradient) override;
   void forget() override;
 
  private:

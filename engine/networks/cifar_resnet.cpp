@@ -37,21 +37,21 @@ CifarResNet::CifarResNet(Device& device, const NetworkInput& input, const CifarR
       average_pool_(device, blocks_.output_shape(), 1, 1),
       linear_(classifier(device, state, "linear", input.batch, blocks_.output_shape()[3], description.classes)) {}
 
-Array CifarResNet::forward(const Array& images) {
+Array CifarResNet::forward(const WriteImages& write_images) {
   forget();
-  Array x = stem_.forward(images);  // [N, H, W, 16], behind bn1 and ReLU
+  Array x = stem_.forward(write_images);  // [N, H, W, 16], behind bn1 and ReLU
   observe(Pass::forward, "relu", x);
   x = blocks_.forward(std::move(x), observer());
   x = average_pool_.forward(x);  // [N, 1, 1, 64]
   return linear_.forward(x.reshaped({batch(), x.shape()[3]}));
 }
 
-void CifarResNet::input_gradient(const Array& dlogits, Array& dimages) {
+void CifarResNet::input_gradient(const Array& dlogits, const ReadGradient& read_gradient) {
   Array dx = linear_.input_gradient(dlogits);  // [N, 64]
   dx = average_pool_.input_gradient(dx.reshaped(average_pool_.output_shape()), blocks_.relu_mask());
   dx = blocks_.input_gradient(std::move(dx), stem_.relu_mask(), observer());
   observe(Pass::backward, "bn1", dx);
-  stem_.input_gradient(dx, dimages);
+  stem_.input_gradient(dx, read_gradient);
   forget();
 }
 

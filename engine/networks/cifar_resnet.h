@@ -17,8 +17,8 @@ class CifarResNet final : public PreparedNetwork {
   CifarResNet(Device& device, const NetworkInput& input, const CifarResNetDescription& description,
               const weights::StateDict& state);
 
-  Array forward(const Array& images) override;
-  void input_gradient(const Array& dlogits, Array& dimages) override;
+  Array forward(const WriteImages& write_images) override;
+  void input_gradient(const Array& dlogits, const ReadGradient& read_gradient) override;
   void forget() override;
 
  private:

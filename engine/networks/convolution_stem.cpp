@@ -38,8 +38,8 @@ ConvolutionStem::ConvolutionStem(Device& device, const NetworkInput& input, cons
                              plain_convolution(state, module_name(3 * stage_count)));
 }
 
-Array ConvolutionStem::forward(const Array& images, const LayerObserver& observer) {
-  Array x = first_.forward(images);
+Array ConvolutionStem::forward(const WriteImages& write_images, const LayerObserver& observer) {
+  Array x = first_.forward(write_images);
   for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
     x = norm_and_gelu(stages_[stage], x, observer);
     x = convolutions_[stage].forward(x);  // the next stage's, or the 1×1
@@ -47,13 +47,14 @@ Array ConvolutionStem::forward(const Array& images, const LayerObserver& observe
   return x;
 }
 
-void ConvolutionStem::input_gradient(const Array& dpatches, Array& dimages, const LayerObserver& observer) {
+void ConvolutionStem::input_gradient(const Array& dpatches, const ReadGradient& read_gradient,
+                                     const LayerObserver& observer) {
   Array dx = convolutions_.back().input_gradient(dpatches, nullptr);
   for (std::size_t stage = stages_.size(); stage-- > 0;) {
     dx = norm_and_gelu_gradient(stages_[stage], std::move(dx), observer);
     if (stage > 0) dx = convolutions_[stage - 1].input_gradient(dx, nullptr);
   }
-  first_.input_gradient(dx, dimages);
+  first_.input_gradient(dx, read_gradient);
 }
 
 Array ConvolutionStem::norm_and_gelu(NormAndGelu& stage, const Array& x, const LayerObserver& observer) {

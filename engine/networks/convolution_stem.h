@@ -19,9 +19,9 @@ class ConvolutionStem {
   ConvolutionStem(Device& device, const NetworkInput& input, const weights::StateDict& state, std::int64_t width,
                   float layer_norm_epsilon);
 
-  /// images float32 [N, 3, H, W] → [N, H/16, W/16, width].
-  Array forward(const Array& images, const LayerObserver& observer);
-  void input_gradient(const Array& dpatches, Array& dimages, const LayerObserver& observer);
+  /// Images of [N, 3, H, W] → [N, H/16, W/16, width].
+  Array forward(const WriteImages& write_images, const LayerObserver& observer);
+  void input_gradient(const Array& dpatches, const ReadGradient& read_gradient, const LayerObserver& observer);
   void forget();
 
  private:

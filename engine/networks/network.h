@@ -1,5 +1,5 @@
 // What the walk and the measures see of a vision network: images in, logits out, and the gradient with respect to the
-// images. May use device.h; knows no particular architecture.
+// images. May use device.h and layers/network_images.h; knows no particular architecture.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/device.h"
+#include "engine/layers/network_images.h"
 
 namespace blindspot {
 
@@ -27,12 +28,12 @@ class Network {
   virtual std::int64_t width() const = 0;
   virtual std::int64_t classes() const = 0;
 
-  /// images float32 [batch, 3, height, width] in [0, 1] → logits float32 [batch, classes]. Keeps what input_gradient
-  /// needs until the next forward.
-  virtual Array forward(const Array& images) = 0;
-  /// Gradient with respect to the images of the last forward: float32 [batch, 3, height, width] from the gradient at
-  /// the logits, float32 [batch, classes]. Once for each forward.
-  virtual void input_gradient(const Array& dlogits, Array& dimages) = 0;
+  /// Images of [batch, 3, height, width] in [0, 1] → logits float32 [batch, classes]. Keeps what input_gradient needs
+  /// until the next forward. `write_images` is called once.
+  virtual Array forward(const WriteImages& write_images) = 0;
+  /// Gradient with respect to the images of the last forward, from the gradient at the logits, float32 [batch,
+  /// classes]. Once for each forward; `read_gradient` is called once.
+  virtual void input_gradient(const Array& dlogits, const ReadGradient& read_gradient) = 0;
   /// Gives back what the last forward kept.
   virtual void forget() = 0;
 

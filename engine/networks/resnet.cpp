@@ -47,9 +47,9 @@ ResNet::ResNet(Device& device, const NetworkInput& input, const ResNetDescriptio
       average_pool_(device, blocks_.output_shape(), 1, 1),
       fc_(classifier(device, state, "fc", input.batch, blocks_.output_shape()[3], description.classes)) {}
 
-Array ResNet::forward(const Array& images) {
+Array ResNet::forward(const WriteImages& write_images) {
   forget();
-  Array x = stem_.forward(images);  // [N, H/2, W/2, 64], behind bn1 and ReLU
+  Array x = stem_.forward(write_images);  // [N, H/2, W/2, 64], behind bn1 and ReLU
   observe(Pass::forward, "relu", x);
   x = max_pool_.forward(x);  // [N, H/4, W/4, 64]
   observe(Pass::forward, "maxpool", x);
@@ -59,7 +59,7 @@ Array ResNet::forward(const Array& images) {
   return fc_.forward(x.reshaped({batch(), x.shape()[3]}));
 }
 
-void ResNet::input_gradient(const Array& dlogits, Array& dimages) {
+void ResNet::input_gradient(const Array& dlogits, const ReadGradient& read_gradient) {
   Array dx = fc_.input_gradient(dlogits);  // [N, C]
   observe(Pass::backward, "avgpool", dx);
   dx = average_pool_.input_gradient(dx.reshaped(average_pool_.output_shape()), blocks_.relu_mask());
@@ -67,7 +67,7 @@ void ResNet::input_gradient(const Array& dlogits, Array& dimages) {
   observe(Pass::backward, "maxpool", dx);
   dx = max_pool_.input_gradient(dx, stem_.relu_mask());
   observe(Pass::backward, "bn1", dx);
-  stem_.input_gradient(dx, dimages);
+  stem_.input_gradient(dx, read_gradient);
   forget();
 }
 

@@ -55,11 +55,11 @@ VisionTransformer::PatchEmbedding VisionTransformer::make_patch_embedding(
                          plain_convolution(state, "patch_embed.proj"));
 }
 
-Array VisionTransformer::forward(const Array& images) {
+Array VisionTransformer::forward(const WriteImages& write_images) {
   forget();
   Array tokens;
   {
-    const Array patches = embed(images);  // [N, grid, grid, D]
+    const Array patches = embed(write_images);  // [N, grid, grid, D]
     const Array rows = patches.reshaped({batch(), grid_ * grid_, width_});
     observe(Pass::forward, "patch_embed", rows);
     tokens = token_assembly_.forward(rows);
@@ -76,7 +76,7 @@ Array VisionTransformer::forward(const Array& images) {
   return head_.forward(x);
 }
 
-void VisionTransformer::input_gradient(const Array& dlogits, Array& dimages) {
+void VisionTransformer::input_gradient(const Array& dlogits, const ReadGradient& read_gradient) {
   Array dx = head_.input_gradient(dlogits);  // [N, D]
   observe(Pass::backward, "norm", dx);
   dx = norm_.input_gradient(dx);
@@ -91,20 +91,20 @@ void VisionTransformer::input_gradient(const Array& dlogits, Array& dimages) {
   const Array dpatches = token_assembly_.input_gradient(dtokens);  // [N, grid², D]
   dtokens = Array();
   observe(Pass::backward, "patch_embed", dpatches);
-  embedding_gradient(dpatches.reshaped({batch(), grid_, grid_, width_}), dimages);
+  embedding_gradient(dpatches.reshaped({batch(), grid_, grid_, width_}), read_gradient);
   forget();
 }
 
-Array VisionTransformer::embed(const Array& images) {
-  if (auto* stem = std::get_if<ConvolutionStem>(&patch_embedding_)) return stem->forward(images, observer());
-  return std::get<StemConvolution>(patch_embedding_).forward(images);
+Array VisionTransformer::embed(const WriteImages& write_images) {
+  if (auto* stem = std::get_if<ConvolutionStem>(&patch_embedding_)) return stem->forward(write_images, observer());
+  return std::get<StemConvolution>(patch_embedding_).forward(write_images);
 }
 
-void VisionTransformer::embedding_gradient(const Array& dpatches, Array& dimages) {
+void VisionTransformer::embedding_gradient(const Array& dpatches, const ReadGradient& read_gradient) {
   if (auto* stem = std::get_if<ConvolutionStem>(&patch_embedding_)) {
-    stem->input_gradient(dpatches, dimages, observer());
+    stem->input_gradient(dpatches, read_gradient, observer());
   } else {
-    std::get<StemConvolution>(patch_embedding_).input_gradient(dpatches, dimages);
+    std::get<StemConvolution>(patch_embedding_).input_gradient(dpatches, read_gradient);
   }
 }
 

@@ -21,8 +21,8 @@ class VisionTransformer final : public PreparedNetwork {
   VisionTransformer(Device& device, const NetworkInput& input, const VisionTransformerDescription& description,
                     const weights::StateDict& state);
 
-  Array forward(const Array& images) override;
-  void input_gradient(const Array& dlogits, Array& dimages) override;
+  Array forward(const WriteImages& write_images) override;
+  void input_gradient(const Array& dlogits, const ReadGradient& read_gradient) override;
   void forget() override;
 
  private:
@@ -30,8 +30,8 @@ class VisionTransformer final : public PreparedNetwork {
   static PatchEmbedding make_patch_embedding(Device& device, const NetworkInput& input,
                                              const VisionTransformerDescription& description,
                                              const weights::StateDict& state);
-  Array embed(const Array& images);
-  void embedding_gradient(const Array& dpatches, Array& dimages);
+  Array embed(const WriteImages& write_images);
+  void embedding_gradient(const Array& dpatches, const ReadGradient& read_gradient);
 
   std::int64_t grid_, width_;
   PatchEmbedding patch_embedding_;

@@ -103,9 +103,9 @@ WideResNet::WideResNet(Device& device, const NetworkInput& input, const WideResN
       average_pool_(device, blocks_.back().output_shape(), 1, 1),
       fc_(classifier(device, state, "fc", input.batch, blocks_.back().output_shape()[3], description.classes)) {}
 
-Array WideResNet::forward(const Array& images) {
+Array WideResNet::forward(const WriteImages& write_images) {
   forget();
-  Array x = stem_.forward(images);  // [N, H, W, 16]
+  Array x = stem_.forward(write_images);  // [N, H, W, 16]
   observe(Pass::forward, "conv1", x);
   for (PreActivationBlock& block : blocks_) {
     x = block.forward(std::move(x));
@@ -117,7 +117,7 @@ Array WideResNet::forward(const Array& images) {
   return fc_.forward(x.reshaped({batch(), x.shape()[3]}));
 }
 
-void WideResNet::input_gradient(const Array& dlogits, Array& dimages) {
+void WideResNet::input_gradient(const Array& dlogits, const ReadGradient& read_gradient) {
   Array dx = fc_.input_gradient(dlogits);
   dx = average_pool_.input_gradient(dx.reshaped(average_pool_.output_shape()), nullptr);
   observe(Pass::backward, "relu", dx);
@@ -128,7 +128,7 @@ void WideResNet::input_gradient(const Array& dlogits, Array& dimages) {
     blocks_[i].forget();
   }
   observe(Pass::backward, "conv1", dx);
-  stem_.input_gradient(dx, dimages);
+  stem_.input_gradient(dx, read_gradient);
   forget();
 }
 

@@ -41,8 +41,8 @@ class WideResNet final : public PreparedNetwork {
   WideResNet(Device& device, const NetworkInput& input, const WideResNetDescription& description,
              const weights::StateDict& state);
 
-  Array forward(const Array& images) override;
-  void input_gradient(const Array& dlogits, Array& dimages) override;
+  Array forward(const WriteImages& write_images) override;
+  void input_gradient(const Array& dlogits, const ReadGradient& read_gradient) override;
   void forget() override;
 
  private:

@@ -46,9 +46,20 @@ void check(const kernels::InputShape& shape, std::size_t shift) {
   REQUIRE(kernels::network_input(device_images.data(), mean, deviation, device_y.data(), element_of<T>(), shape,
                                  nullptr) == cudaSuccess);
   CHECK(largest_error(device_y.values(), y) < tolerance<T>());
-  REQUIRE(kernels::image_gradient(device_dy.data(), deviation, device_dimages.data(), element_of<T>(), shape,
+  REQUIRE(kernels::image_gradient(device_dy.data(), deviation, nullptr, device_dimages.data(), element_of<T>(), shape,
                                   nullptr) == cudaSuccess);
   CHECK(largest_error(device_dimages.values(), dimages) < tolerance<float>());
+
+  Values accepted(static_cast<std::size_t>(shape.batch)), kept = dimages;
+  for (std::size_t n = 0; n < accepted.size(); ++n) accepted[n] = static_cast<double>(n % 2);
+  const DeviceValues<float> device_kept(room(image_count), shift);
+  const DeviceValues<std::uint8_t> flags(accepted);
+  REQUIRE(kernels::image_gradient(device_dy.data(), deviation, flags.data(), device_kept.data(), element_of<T>(), shape,
+                                  nullptr) == cudaSuccess);
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (accepted[i * accepted.size() / kept.size()] == 0) kept[i] = room(1)[0];
+  }
+  CHECK(largest_error(device_kept.values(), kept, 1) < 100 * tolerance<float>());
 }
 
 }  // namespace

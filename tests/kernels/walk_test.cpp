@@ -1,7 +1,8 @@
 // The walk's kernels against plain loops: projections of ordinary, tiny and zero gradients, steps in the bits of the
-// CPU's formula, selection of any type with and without poison, notes for the host.
+// CPU's formula and their way into the network, selection of any type with and without poison, notes for the host.
 #include <limits>
 
+#include "kernels/network_input.cuh"
 #include "kernels/select.cuh"
 #include "kernels/walk_projection.cuh"
 #include "kernels/walk_step.cuh"
@@ -39,23 +40,35 @@ void plain_step(const kernels::WalkStep& step, float j, float inverse_scale, flo
   candidate = clamp(moved, 0.0F, 1.0F);
 }
 
-void check_step(std::int64_t images, std::int64_t count, bool adversarial, std::size_t shift) {
+/// Every third image is held, from the second on; its A and its candidate say so.
+template <class T>
+void check_step(const kernels::InputShape& shape, bool adversarial, std::size_t shift) {
+  const std::int64_t count = 3 * shape.height * shape.width, images = shape.batch;
   CAPTURE(count);
+  CAPTURE(shape.block);
   CAPTURE(adversarial);
   const kernels::WalkStep step = {0.05F, adversarial, 0.004F};
   Values gradient = random_values(images * count, 1, -2, 2);
-  gradient[static_cast<std::size_t>(count / 2)] = std::nan("");
+  if (images > 0) gradient[static_cast<std::size_t>(count / 2)] = std::nan("");
   const Values target = random_values(images * count, 2, 0, 1), image = random_values(images * count, 3, 0, 1);
   const Values sums = random_values(images * count, 4, -0.004, 0.004), scale = random_values(images, 5, 0.1, 2);
   const Values coefficient = random_values(images, 6, -1, 1);
+  Values held(room(images));
+  for (std::size_t n = 0; n < held.size(); ++n) held[n] = static_cast<double>(n % 3 == 1);
   const DeviceValues<float> j(gradient, shift), t(target, shift), x(image, shift), a(sums, shift);
   const DeviceValues<float> s(scale), c(coefficient), candidate(room(images * count), shift);
-  const kernels::WalkStepArrays arrays = {j.data(), t.data(), x.data(), adversarial ? a.data() : nullptr,
-                                          candidate.data()};
-  REQUIRE(kernels::walk_step(step, arrays, s.data(), c.data(), images, count, nullptr) == cudaSuccess);
-  Values expected_sums = sums, expected(sums.size());
+  const DeviceValues<std::uint8_t> h(held);
+  const std::int64_t input_count = images * shape.rows * shape.columns * shape.channels;
+  const DeviceValues<T> input(room(input_count), shift), expected_input(room(input_count), shift);
+  const kernels::Colours mean = {{0.485F, 0.456F, 0.406F}}, deviation = {{0.229F, 0.224F, 0.225F}};
+  const kernels::WalkStepArrays arrays = {
+      j.data(), t.data(), x.data(), s.data(), c.data(), h.data(), adversarial ? a.data() : nullptr, candidate.data()};
+  REQUIRE(kernels::walk_step(step, arrays, {mean, deviation, shape, element_of<T>(), input.data()}, nullptr) ==
+          cudaSuccess);
+  Values expected_sums = sums, expected = image;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const std::size_t n = i / static_cast<std::size_t>(count);
+    if (held[n] != 0) continue;
     auto sum = static_cast<float>(sums[i]);
     float result = 0;
     plain_step(step, static_cast<float>(gradient[i]), static_cast<float>(scale[n]), static_cast<float>(coefficient[n]),
@@ -65,6 +78,9 @@ void check_step(std::int64_t images, std::int64_t count, bool adversarial, std::
   }
   CHECK(same_bits(candidate.values(), expected));
   CHECK(same_bits(a.values(), expected_sums));
+  REQUIRE(kernels::network_input(candidate.data(), mean, deviation, expected_input.data(), element_of<T>(), shape,
+                                 nullptr) == cudaSuccess);
+  CHECK(same_bits(input.values(), expected_input.values()));
 }
 
 template <class T>
@@ -129,12 +145,19 @@ TEST_CASE("projection onto gradients of zero, of tiny magnitude, and NaN") {
   }
 }
 
-TEST_CASE("step has the bits of the formula in float32") {
+TEST_CASE_TEMPLATE("step has the bits of the formula in float32, and writes what network_input would", T, float,
+                   __nv_bfloat16, __half) {
   for (const bool adversarial : {false, true}) {
     for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
-      check_step(1, 3, adversarial, shift);
-      check_step(3, 105, adversarial, shift);
-      check_step(2, 8196, adversarial, shift);
+      check_step<T>({1, 1, 1, 1, 1, 3, 1}, adversarial, shift);
+      check_step<T>({3, 5, 7, 5, 7, 4, 1}, adversarial, shift);
+      check_step<T>({2, 32, 32, 32, 32, 3, 1}, adversarial, shift);
+      check_step<T>({2, 24, 56, 12, 28, 12, 2}, adversarial, shift);
+      check_step<T>({2, 7, 9, 4, 5, 16, 2}, adversarial, shift);
+      check_step<T>({2, 48, 80, 3, 5, 768, 16}, adversarial, shift);
+      check_step<T>({4, 8, 800, 3, 402, 12, 2}, adversarial, shift);  // the image ends before the input
+      check_step<T>({2, 9, 700, 2, 230, 27, 3}, adversarial, shift);  // the input before the image
+      check_step<T>({0, 8, 8, 4, 4, 12, 2}, adversarial, shift);
     }
   }
 }

@@ -68,7 +68,8 @@ void check_first_convolution(const Subject& subject, Device& device, const Layer
   std::vector<float> joined;
   for (const auto& image : subject.images) joined.insert(joined.end(), image.begin(), image.end());
   device.upload(joined, images);
-  check_layer(subject.golden, "forward", "conv1", layer_values(device, stem.forward(images)), relu_fp32.forward);
+  check_layer(subject.golden, "forward", "conv1", layer_values(device, stem.forward(images_from(device, images))),
+              relu_fp32.forward);
 
   const weights::ScaleShift norm = weights::batch_norm_as_affine(subject.state, "bn1");
   LayerValues gradient = after_norm_gradient;

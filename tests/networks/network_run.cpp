@@ -56,7 +56,7 @@ void run_batch(Network& network, Device& device, const std::vector<float>& image
                const std::vector<std::int32_t>& labels, NetworkRun& result) {
   Array input = device.array(Type::float32, {network.batch(), 3, network.height(), network.width()});
   device.upload(images, input);
-  const Array logits = network.forward(input);
+  const Array logits = network.forward(images_from(device, input));
   const LayerValues scores = by_image(values_of(device, logits), logits.shape());
   append(result.logits, scores);
   if (labels.empty()) {
@@ -69,7 +69,7 @@ void run_batch(Network& network, Device& device, const std::vector<float>& image
   Array inverse_scale = device.array(Type::float32, {network.batch()});
   device.cross_entropy_seed(logits, classes, seed, inverse_scale);
   Array gradient = device.array(Type::float32, input.shape());
-  network.input_gradient(seed, gradient);
+  network.input_gradient(seed, gradient_into(device, gradient));
   const std::vector<float> scale = values_of(device, inverse_scale);
   const std::vector<float> scaled = values_of(device, gradient);
   const std::size_t size = scaled.size() / labels.size();

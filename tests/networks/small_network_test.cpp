@@ -185,9 +185,9 @@ void check_rehearsal(const Architecture& architecture, const Preprocessing& prep
   const auto pass = [&] {
     Array images = device->array(Type::float32, shape);
     device->upload(rule_image(5, network->height()), images);
-    const Array logits = network->forward(images);
+    const Array logits = network->forward(images_from(*device, images));
     Array dimages = device->array(Type::float32, shape);
-    network->input_gradient(logits, dimages);
+    network->input_gradient(logits, gradient_into(*device, dimages));
     std::vector<float> values(static_cast<std::size_t>(shape.count()));
     device->download(dimages, values);
     return values;

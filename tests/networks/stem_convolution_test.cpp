@@ -61,13 +61,13 @@ void check(const Case& c) {
       weights::rule_values("image", 7, std::int64_t{2} * 3 * c.height * c.width, 0.5F, 0.5F);
   Array images = device->array(Type::float32, {2, 3, c.height, c.width});
   device->upload(pixels, images);
-  const LayerValues y = layer_values(*device, stem.forward(images));
+  const LayerValues y = layer_values(*device, stem.forward(images_from(*device, images)));
   // dy in the engine's order of dimensions, and the same by image in [K, H', W'].
   Array dy = device->activation(stem.output_shape());
   device->upload(weights::rule_values("dy", 7, dy.shape().count(), 1.0F, 0.0F), dy);
   const LayerValues dy_by_image = layer_values(*device, dy);
   Array dimages = device->array(Type::float32, images.shape());
-  stem.input_gradient(dy, dimages);
+  stem.input_gradient(dy, gradient_into(*device, dimages));
   const LayerValues dx = layer_values(*device, dimages.reshaped({2, 3 * c.height * c.width}));
 
   const auto image_size = static_cast<std::size_t>(3 * c.height * c.width);

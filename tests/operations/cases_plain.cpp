@@ -150,8 +150,8 @@ void add_network_input(std::vector<OperationCase>& cases, const Shape& images, s
                    {{Kind::float32, images, true, random_values(images, 41, 0, 1)}, given(input, 42)},
                    {result(input), result(images, Kind::float32)},
                    [block](Call& call) {
-                     call.device.network_input(call.in[0], mean, deviation, block, call.out[0]);
-                     call.device.image_gradient(call.in[1], deviation, block, call.out[1]);
+                     call.device.network_input(call.in[0], {mean, deviation, block}, call.out[0]);
+                     call.device.image_gradient(call.in[1], {mean, deviation, block}, nullptr, call.out[1]);
                    },
                    [images, block, input](const auto& in) {
                      const Values means(mean.begin(), mean.end());

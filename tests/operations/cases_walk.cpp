@@ -54,40 +54,57 @@ Products products(const std::vector<Values>& in, std::size_t image, std::size_t 
   return sums;
 }
 
-void add_step(std::vector<OperationCase>& cases, const Shape& images, bool adversarial, double magnitude) {
+/// One step of one image, in place: A, the candidate.
+void reference_step(const StepDescription& step, const std::vector<Values>& in, std::size_t image, std::size_t count,
+                    std::vector<Values>& out) {
+  const bool held = in[5][image] != 0;
+  const auto limit = static_cast<double>(step.adversarial_step);
+  for (std::size_t i = image * count; i < (image + 1) * count; ++i) {
+    if (step.adversarial && !held) {
+      out[1][i] = std::clamp(in[3][i] + limit / 2 * in[4][image] * in[0][i], -limit, limit);
+    }
+    const double direction = in[2][i] - in[1][i] - out[0][image] * in[0][i];
+    const double moved =
+        in[1][i] + static_cast<double>(step.step_size) * direction - (step.adversarial ? out[1][i] : 0);
+    out[2][i] = held ? in[1][i] : std::clamp(moved, 0.0, 1.0);
+  }
+}
+
+/// Every third image is held, from the second on.
+void add_step(std::vector<OperationCase>& cases, const Shape& images, bool adversarial, double magnitude,
+              std::int64_t block, const Shape& input) {
   const Shape numbers = {images[0]};
   const auto count = static_cast<std::size_t>(images.count() / images[0]);
   const StepDescription description = {.step_size = 0.05F, .adversarial = adversarial, .adversarial_step = 0.004F};
-  cases.push_back({fmt::format("step {} adversarial {} gradient {}", images.text(), adversarial, magnitude),
-                   {given(images, 121, -magnitude, magnitude), given(images, 122, 0, 1), given(images, 123, 0, 1),
-                    given(images, 124, -0.004, 0.004), given(numbers, 125, 0.1, 2)},
-                   {result(numbers), result(images), result(images)},
-                   [description](Call& call) {
-                     Device& device = call.device;
-                     device.projection(call.in[0], call.in[1], call.in[2], false, call.out[0]);
-                     device.copy(call.in[3], call.out[1]);
-                     device.step(description, call.in[0], call.in[4], call.out[0], call.in[2], call.in[1], call.out[1],
-                                 call.out[2]);
-                   },
-                   [=](const auto& in) {
-                     std::vector<Values> out = {Values(in[4].size()), in[3], Values(in[0].size())};
-                     for (std::size_t image = 0; image < in[4].size(); ++image) {
-                       const Products sums = products(in, image, count);
-                       const double coefficient = sums.with_itself == 0 ? 0 : sums.with_direction / sums.with_itself;
-                       out[0][image] = coefficient;
-                       for (std::size_t i = image * count; i < (image + 1) * count; ++i) {
-                         const auto limit = static_cast<double>(description.adversarial_step);
-                         if (adversarial) {
-                           out[1][i] = std::clamp(in[3][i] + limit / 2 * in[4][image] * in[0][i], -limit, limit);
-                         }
-                         const double direction = in[2][i] - in[1][i] - coefficient * in[0][i];
-                         const double moved = in[1][i] + static_cast<double>(description.step_size) * direction -
-                                              (adversarial ? out[1][i] : 0);
-                         out[2][i] = std::clamp(moved, 0.0, 1.0);
-                       }
-                     }
-                     return out;
-                   }});
+  const InputLayout layout = {{0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}, block};
+  Field held{Kind::uint8, numbers, true, {}};
+  for (std::int64_t n = 0; n < images[0]; ++n) held.values.push_back(static_cast<double>(n % 3 == 1));
+  cases.push_back(
+      {fmt::format("step {} adversarial {} gradient {} block {}", images.text(), adversarial, magnitude, block),
+       {given(images, 121, -magnitude, magnitude), given(images, 122, 0, 1), given(images, 123, 0, 1),
+        given(images, 124, -0.004, 0.004), given(numbers, 125, 0.1, 2), held},
+       {result(numbers), result(images), result(images), result(input, Kind::activation)},
+       [description, layout](Call& call) {
+         Device& device = call.device;
+         device.projection(call.in[0], call.in[1], call.in[2], false, call.out[0]);
+         device.copy(call.in[3], call.out[1]);
+         device.step(
+             description,
+             {call.in[0], call.in[4], call.out[0], call.in[2], call.in[1], call.in[5], call.out[1], call.out[2]},
+             layout, call.out[3]);
+       },
+       [=](const auto& in) {
+         std::vector<Values> out = {Values(in[4].size()), in[3], Values(in[0].size())};
+         for (std::size_t image = 0; image < in[4].size(); ++image) {
+           const Products sums = products(in, image, count);
+           out[0][image] = sums.with_itself == 0 ? 0 : sums.with_direction / sums.with_itself;
+           reference_step(description, in, image, count, out);
+         }
+         const Values means(layout.mean.begin(), layout.mean.end());
+         const Values deviations(layout.deviation.begin(), layout.deviation.end());
+         out.push_back(reference::network_input(out[2], images, means, deviations, block, input));
+         return out;
+       }});
 }
 
 void add_select(std::vector<OperationCase>& cases, const Shape& shape, Kind kind) {
@@ -157,11 +174,12 @@ std::vector<OperationCase> walk_cases() {
     add_loss(cases, 2, 1000, lead);
   }
   for (const bool adversarial : {false, true}) {
-    add_step(cases, {1, 3, 1, 1}, adversarial, 1);
-    add_step(cases, {7, 3, 5, 7}, adversarial, 0.5);
-    add_step(cases, {2, 3, 90, 91}, adversarial, 2);
-    add_step(cases, {2, 3, 8, 8}, adversarial, 1e-22);
-    add_step(cases, {2, 3, 4, 4}, adversarial, 0);
+    add_step(cases, {1, 3, 1, 1}, adversarial, 1, 1, {1, 1, 1, 3});
+    add_step(cases, {7, 3, 5, 7}, adversarial, 0.5, 2, {7, 3, 4, 12});
+    add_step(cases, {2, 3, 90, 91}, adversarial, 2, 4, {2, 23, 23, 50});
+    add_step(cases, {3, 3, 32, 48}, adversarial, 1, 16, {3, 2, 3, 768});
+    add_step(cases, {2, 3, 8, 8}, adversarial, 1e-22, 2, {2, 4, 4, 16});
+    add_step(cases, {2, 3, 4, 4}, adversarial, 0, 1, {2, 4, 4, 3});
   }
   for (const Kind kind : {Kind::float32, Kind::activation}) {
     add_select(cases, {1, 1}, kind);

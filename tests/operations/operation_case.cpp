@@ -44,6 +44,9 @@ Array uploaded(const Field& field, const std::vector<float>& values, Device& dev
   if (type == Type::int32) {
     const std::vector<std::int32_t> integers(values.begin(), values.end());
     device.upload(std::span(integers), result);
+  } else if (type == Type::uint8) {
+    const std::vector<std::uint8_t> bytes(values.begin(), values.end());
+    device.upload(std::span(bytes), result);
   } else if (type == Type::float32) {
     device.upload(std::span(values), result);
   } else {

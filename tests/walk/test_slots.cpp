@@ -87,7 +87,6 @@ TEST_CASE("slots of one slice may be at different stages: one stands still while
     arrays.place(1, images[1].values, images[2].values);
     for (const std::vector<std::uint8_t>& flags : {std::vector<std::uint8_t>{1, 1}, held}) {
       arrays.set_inputs(std::vector<float>{take_all, take_all}, classes, classes, flags);
-      arrays.propose(0);
       arrays.judge(0);
       arrays.take(0, true);
     }

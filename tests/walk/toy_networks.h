@@ -88,11 +88,13 @@ class ToyNetwork final : public Network {
   std::int64_t width() const override { return width_; }
   std::int64_t classes() const override { return model_.classes; }
 
-  Array forward(const Array& images) override {
+  Array forward(const WriteImages& write_images) override {
+    Array input = device_.array(Type::float32, {batch_, height_, width_, 3});
+    write_images({}, input);
     Array logits = device_.array(Type::float32, {batch_, model_.classes});
-    run_on(device_, [this, from = floats(images), to = floats(logits)] {
+    run_on(device_, [this, from = floats(input), to = floats(logits)] {
       ++forwards;
-      std::copy_n(from, images_.size(), images_.begin());
+      for_elements([&](std::size_t at, std::size_t channels_last) { images_[at] = from[channels_last]; });
       float* next = to;
       for (std::size_t n = 0; n < static_cast<std::size_t>(batch_); ++n) {
         for (const double logit : model_.logits(image(n))) *next++ = static_cast<float>(logit);
@@ -101,16 +103,19 @@ class ToyNetwork final : public Network {
     return logits;
   }
 
-  void input_gradient(const Array& dlogits, Array& dimages) override {
-    run_on(device_, [this, from = floats(dlogits), to = floats(dimages)] {
+  void input_gradient(const Array& dlogits, const ReadGradient& read_gradient) override {
+    Array dinput = device_.array(Type::float32, {batch_, height_, width_, 3});
+    run_on(device_, [this, from = floats(dlogits), to = floats(dinput)] {
       ++gradients;
       const auto classes = static_cast<std::size_t>(model_.classes);
-      float* next = to;
+      std::vector<float> values;
       for (std::size_t n = 0; n < static_cast<std::size_t>(batch_); ++n) {
         const std::span<const float> seed(from + n * classes, classes);
-        for (const double value : model_.gradient(image(n), seed)) *next++ = static_cast<float>(value);
+        for (const double value : model_.gradient(image(n), seed)) values.push_back(static_cast<float>(value));
       }
+      for_elements([&](std::size_t at, std::size_t channels_last) { to[channels_last] = values[at]; });
     });
+    read_gradient({}, dinput);
   }
 
   void forget() override {
@@ -121,6 +126,15 @@ class ToyNetwork final : public Network {
 
  private:
   static float* floats(const Array& array) { return reinterpret_cast<float*>(array.data()); }
+
+  /// Calls body(place in [N, 3, H, W], place in [N, H, W, 3]).
+  void for_elements(const auto& body) const {
+    const auto pixels = static_cast<std::size_t>(height_ * width_);
+    for (std::size_t at = 0; at < images_.size(); ++at) {
+      const std::size_t n = at / (3 * pixels);
+      body(at, (n * pixels + at % pixels) * 3 + at / pixels % 3);
+    }
+  }
 
   std::span<const float> image(std::size_t n) const {
     const auto values = static_cast<std::size_t>(model_.values);
