@@ -72,7 +72,7 @@ typedef struct blindspot_model_options {
   const char* architecture; /* NULL: told by the file */
   int64_t heads;            /* of a vision transformer; 0: told by the file or the architecture's name */
   int64_t batch;            /* images at a time; 0: chosen */
-  uint64_t rule_seed;       /* for the model "rule:ARCHITECTURE" */
+  uint64_t rule_seed;       /* for the model "rule:ARCHITECTURE"; 0: the default seed, 1 */
   int32_t threads;          /* 0: all cores */
   int32_t resize;           /* 0: as the file says; likewise below */
   int32_t crop;
