@@ -9,7 +9,7 @@ import re
 import unittest
 
 from program import ProgramTest, read_safetensors, run, write_tensors
-from torch_files import Call, DEVICE, Storage, Tensor, numpy_array, numpy_scalar, save_legacy, save_zip
+from torch_files import Call, DEVICE, SCALAR_OF_NUMPY_2, Storage, Tensor, numpy_array, numpy_scalar, save_legacy, save_zip
 
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "weights" / "demo"
 # What a plain file does not tell of the built-in networks.
@@ -153,7 +153,8 @@ class PublishedForms(ProgramTest):
             "lr_scheduler": {"milestones": collections.Counter({30: 1}), "base_values": [5e-4], "t_initial": 300},
             "epoch": 299, "args": arguments, "model_ema": pickled_tensors(spoilt(network)),
             "scaler": {"scale": 65536.0, "growth_factor": 2.0, "backoff_factor": 0.5, "_growth_tracker": 1},
-            "max_accuracy": numpy_scalar(72.2), "history": [numpy_scalar(0.5), numpy_array([1.0, 2.0]), {1, 2}, b"\x00\xff"],
+            "max_accuracy": numpy_scalar(72.2), "best": numpy_scalar(72.2, SCALAR_OF_NUMPY_2),
+            "history": [numpy_scalar(0.5), numpy_array([1.0, 2.0]), {1, 2}, b"\x00\xff"],
             7: {"keys": "of any type"}, (1, 2): None, None: 1.5}
         for save in (save_zip, save_legacy):
             for protocol in (2, 3, 4, 5):
@@ -205,7 +206,7 @@ class PublishedForms(ProgramTest):
                     save_zip(file, {"state_dict": tensors} if prefix == "module." else tensors)
                     self.assert_is(name, file)
 
-    def hugging_face_folder(self, epsilon, classes):
+    def hugging_face_folder(self, epsilon, classes, family="vit"):
         """The transformer with the first of its classes alone, and what the folder says beside it."""
         tensors = {}
         for name, (shape, values) in self.plain["demo-vit"].items():
@@ -213,7 +214,8 @@ class PublishedForms(ProgramTest):
                 shape, values = [classes, *shape[1:]], values[:classes * len(values) // shape[0]]
             tensors[name] = (shape, values)
         split = {}
-        for name, (shape, values) in renamed(tensors, HUGGING_FACE_TRANSFORMER).items():
+        renamings = (*HUGGING_FACE_TRANSFORMER, (r"^vit\.", f"{family}."))
+        for name, (shape, values) in renamed(tensors, renamings).items():
             if ".attn.qkv." not in name:
                 split[name] = (shape, values)
                 continue
@@ -221,12 +223,12 @@ class PublishedForms(ProgramTest):
                 size = len(values) // 3
                 split[name.replace(".attn.qkv.", f".attention.attention.{part}.")] = (
                     [shape[0] // 3, *shape[1:]], values[number * size:(number + 1) * size])
-        split["vit.pooler.dense.weight"] = ([2, 2], [1, 2, 3, 4])
-        folder = self.folder / f"vit-{epsilon}"
+        split[f"{family}.pooler.dense.weight"] = ([2, 2], [1, 2, 3, 4])
+        folder = self.folder / f"{family}-{epsilon}"
         folder.mkdir()
         write_tensors(folder / "model.safetensors", split)
         (folder / "config.json").write_text(json.dumps({
-            "architectures": ["ViTForImageClassification"], "num_attention_heads": 4, "layer_norm_eps": epsilon,
+            "architectures": [f"{'ViT' if family == 'vit' else 'DeiT'}ForImageClassification"], "num_attention_heads": 4, "layer_norm_eps": epsilon,
             "id2label": {str(k): f"class {k}" for k in range(classes)}, "hidden_act": "gelu", "image_size": 32}))
         (folder / "preprocessor_config.json").write_text(json.dumps({
             "do_resize": True, "size": {"height": 32, "width": 32}, "resample": 2, "do_normalize": True,
@@ -246,9 +248,9 @@ class PublishedForms(ProgramTest):
 
     def test_a_folder_of_hugging_face_with_an_epsilon_and_classes_of_its_own(self):
         found = {}
-        for epsilon in (1e-12, 0.05):
-            with self.subTest(epsilon=epsilon):
-                folder, tensors = self.hugging_face_folder(epsilon, 7)
+        for epsilon, family in ((1e-12, "vit"), (0.05, "deit")):
+            with self.subTest(epsilon=epsilon, family=family):
+                folder, tensors = self.hugging_face_folder(epsilon, 7, family)
                 plain = self.plain_transformer(tensors, {"heads": "4", "layer_norm_epsilon": repr(epsilon)})
                 model, found[epsilon] = self.classified(folder)
                 plain_model, expected = self.classified(plain, *NUMBERS, "--resize", 0)

@@ -29,8 +29,8 @@ def class_named(module, name):
 STAND_INS = [function_named("torch._utils", "_rebuild_tensor_v2"), class_named("torch", "FloatStorage"),
              function_named("torch", "device"), function_named("numpy.core.multiarray", "scalar"),
              function_named("numpy.core.multiarray", "_reconstruct"), class_named("numpy", "dtype"),
-             class_named("numpy", "ndarray")]
-REBUILD_TENSOR, FLOAT_STORAGE, DEVICE, SCALAR, RECONSTRUCT, DTYPE, NDARRAY = STAND_INS
+             class_named("numpy", "ndarray"), function_named("numpy._core.multiarray", "scalar")]
+REBUILD_TENSOR, FLOAT_STORAGE, DEVICE, SCALAR, RECONSTRUCT, DTYPE, NDARRAY, SCALAR_OF_NUMPY_2 = STAND_INS
 
 
 def stand_in_modules():
@@ -80,9 +80,9 @@ def numpy_type(code):
     return Call(DTYPE, (code, False, True), (3, "<", None, None, None, -1, -1, 0))
 
 
-def numpy_scalar(value):
+def numpy_scalar(value, function=SCALAR):
     """numpy.float64(value)."""
-    return Call(SCALAR, (numpy_type("f8"), struct.pack("<d", value)))
+    return Call(function, (numpy_type("f8"), struct.pack("<d", value)))
 
 
 def numpy_array(values):
