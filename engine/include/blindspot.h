@@ -20,6 +20,8 @@
 #ifndef BLINDSPOT_H
 #define BLINDSPOT_H
 
+/* NOLINTBEGIN(modernize-deprecated-headers,modernize-use-using,readability-identifier-naming): this is C */
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -277,5 +279,7 @@ BLINDSPOT_API blindspot_status blindspot_distance_between(blindspot_distance_mea
 #ifdef __cplusplus
 }
 #endif
+
+/* NOLINTEND(modernize-deprecated-headers,modernize-use-using,readability-identifier-naming) */
 
 #endif

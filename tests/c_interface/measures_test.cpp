@@ -46,7 +46,7 @@ TEST_CASE("a simplex is that of C++, on its grid and drawn") {
 
   // Fewer points than the grid's 286: they are drawn, and the seed tells which.
   std::array<double, 2> means{};
-  for (const std::uint64_t seed : {5, 6}) {
+  for (const std::uint64_t seed : {std::uint64_t{5}, std::uint64_t{6}}) {
     CAPTURE(seed);
     SimplexOptions options;
     options.seed = seed;
@@ -84,7 +84,7 @@ TEST_CASE("the width of a path is that of C++") {
   const std::array<double, 3> radii{0.25, 1, 4};
   std::array<double, 3> q05{}, q95{};
   blindspot_error error = no_error();
-  for (const std::uint64_t seed : {0, 9}) {
+  for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{9}}) {
     CAPTURE(seed);
     REQUIRE(blindspot_path_width(model.get(), images[0].values.data(), images[1].values.data(), 0, radii.data(), 3, 24,
                                  0.1F, seed, q05.data(), q95.data(), &error) == BLINDSPOT_DONE);

@@ -21,6 +21,7 @@ namespace {
 
 std::vector<const Image*> pointers_to(const std::vector<Image>& images) {
   std::vector<const Image*> pointers;
+  pointers.reserve(images.size());
   for (const Image& image : images) pointers.push_back(&image);
   return pointers;
 }
@@ -49,15 +50,15 @@ TEST_CASE("a model is described as in C++") {
 // ResNet-18's 11,689,512 of torchvision: weights, biases and the scales and shifts of batch norm, no running
 // statistics.
 TEST_CASE("parameters are counted as they are trained") {
-  for (const auto& [name, count] : {std::pair<const char*, std::int64_t>{"rule:resnet18", 11'689'512},
-                                    std::pair<const char*, std::int64_t>{"rule:cifar_resnet20", 269'722}}) {
-    CAPTURE(name);
-    const ModelHandle model = open_model(name);
+  using Counted = std::pair<const char*, std::int64_t>;
+  for (const Counted& counted : {Counted{"rule:resnet18", 11'689'512}, Counted{"rule:cifar_resnet20", 269'722}}) {
+    CAPTURE(counted.first);
+    const ModelHandle model = open_model(counted.first);
     blindspot_error error = no_error();
     blindspot_model_information information{};
     information.size = sizeof(information);
     REQUIRE(blindspot_model_describe(model.get(), &information, &error) == BLINDSPOT_DONE);
-    CHECK(information.parameter_count == count);
+    CHECK(information.parameter_count == counted.second);
   }
 }
 
