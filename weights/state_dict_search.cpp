@@ -14,6 +14,8 @@
 namespace blindspot::weights {
 namespace {
 
+// The first that is there is gone down. Averaged copies (model_ema, state_dict_ema) are not among them: a checkpoint
+// stands for the network that was trained.
 constexpr std::array<std::string_view, 5> wrapper_keys = {"state_dict", "model_state_dict", "model", "net",
                                                           "checkpoint"};
 constexpr int deepest_level = 8;

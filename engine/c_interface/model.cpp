@@ -35,7 +35,7 @@ ModelOptions options_of(const blindspot_model_options* wanted) {
   options.architecture = text_or(given.architecture, "");
   if (given.heads != 0) options.heads = given.heads;
   options.batch = given.batch;
-  options.rule_seed = given.rule_seed;
+  if (given.rule_seed != 0) options.rule_seed = given.rule_seed;
   options.threads = given.threads;
   options.preprocessing.resize = size_of(given.resize, "resize");
   options.preprocessing.crop = size_of(given.crop, "crop");

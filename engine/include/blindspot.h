@@ -20,6 +20,8 @@
 #ifndef BLINDSPOT_H
 #define BLINDSPOT_H
 
+/* NOLINTBEGIN(modernize-deprecated-headers,modernize-use-using,readability-identifier-naming): this is C */
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,7 +74,7 @@ typedef struct blindspot_model_options {
   const char* architecture; /* NULL: told by the file */
   int64_t heads;            /* of a vision transformer; 0: told by the file or the architecture's name */
   int64_t batch;            /* images at a time; 0: chosen */
-  uint64_t rule_seed;       /* for the model "rule:ARCHITECTURE" */
+  uint64_t rule_seed;       /* for the model "rule:ARCHITECTURE"; 0: the default seed, 1 */
   int32_t threads;          /* 0: all cores */
   int32_t resize;           /* 0: as the file says; likewise below */
   int32_t crop;
@@ -277,5 +279,7 @@ BLINDSPOT_API blindspot_status blindspot_distance_between(blindspot_distance_mea
 #ifdef __cplusplus
 }
 #endif
+
+/* NOLINTEND(modernize-deprecated-headers,modernize-use-using,readability-identifier-naming) */
 
 #endif

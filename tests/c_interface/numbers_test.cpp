@@ -1,9 +1,11 @@
-// The C interface gives the C++ interface's numbers, bit for bit: description, logits, gradients, hulls, distances;
-// from a file's name and from memory. Uses the public headers.
+// The C interface gives the C++ interface's numbers, bit for bit: description, logits, gradients, hulls, distances,
+// pictures; from a file's name and from memory. Uses the public headers.
 #include <array>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "blindspot/distances.h"
 #include "blindspot/hull.h"
@@ -17,15 +19,9 @@ using namespace blindspot::c_interface_tests;
 
 namespace {
 
-Model open_cpp(const char* name) {
-  ModelOptions options;
-  options.device = "cpu";
-  options.threads = 1;
-  return Model::open(name, options);
-}
-
 std::vector<const Image*> pointers_to(const std::vector<Image>& images) {
   std::vector<const Image*> pointers;
+  pointers.reserve(images.size());
   for (const Image& image : images) pointers.push_back(&image);
   return pointers;
 }
@@ -34,7 +30,7 @@ std::vector<const Image*> pointers_to(const std::vector<Image>& images) {
 
 TEST_CASE("a model is described as in C++") {
   const ModelHandle model = open_model("demo-vit");
-  const Model expected = open_cpp("demo-vit");
+  const Model expected = open_in_cpp("demo-vit");
   blindspot_error error = no_error();
   blindspot_model_information information{};
   information.size = sizeof(information);
@@ -45,15 +41,82 @@ TEST_CASE("a model is described as in C++") {
   CHECK(information.input_size == 32);
   CHECK(std::string(information.device) == "cpu");
   CHECK(std::string(information.precision) == "fp32");
-  CHECK(information.parameter_count > 10000);
+  CHECK(information.parameter_count == expected.information().parameter_count);
   CHECK(std::string(blindspot_class_name(model.get(), 3)) == "disc");
   CHECK(blindspot_class_name(model.get(), 10) == nullptr);
   CHECK(blindspot_class_name(model.get(), -1) == nullptr);
 }
 
+// ResNet-18's 11,689,512 of torchvision: weights, biases and the scales and shifts of batch norm, no running
+// statistics.
+TEST_CASE("parameters are counted as they are trained") {
+  using Counted = std::pair<const char*, std::int64_t>;
+  for (const Counted& counted : {Counted{"rule:resnet18", 11'689'512}, Counted{"rule:cifar_resnet20", 269'722}}) {
+    CAPTURE(counted.first);
+    const ModelHandle model = open_model(counted.first);
+    blindspot_error error = no_error();
+    blindspot_model_information information{};
+    information.size = sizeof(information);
+    REQUIRE(blindspot_model_describe(model.get(), &information, &error) == BLINDSPOT_DONE);
+    CHECK(information.parameter_count == counted.second);
+  }
+}
+
+TEST_CASE("a model from the rule is the one of C++ where no seed is asked for, and another with another seed") {
+  blindspot_error error = no_error();
+  const auto weights_of = [&error](const blindspot_model_options* options) {
+    blindspot_model* opened = nullptr;
+    REQUIRE(blindspot_model_open("rule:cifar_resnet8", options, &opened, &error) == BLINDSPOT_DONE);
+    const ModelHandle model(opened, &blindspot_model_close);
+    blindspot_model_information information{};
+    information.size = sizeof(information);
+    REQUIRE(blindspot_model_describe(model.get(), &information, &error) == BLINDSPOT_DONE);
+    return std::string(information.weights_sha256);
+  };
+  blindspot_model_options options{};
+  options.size = sizeof(options);
+  const std::string expected = open_in_cpp("rule:cifar_resnet8").information().weights_sha256;
+  CHECK(weights_of(nullptr) == expected);
+  CHECK(weights_of(&options) == expected);
+  options.size = offsetof(blindspot_model_options, rule_seed);  // a program that knows of no seed
+  CHECK(weights_of(&options) == expected);
+  options.size = sizeof(options);
+  options.rule_seed = 1;
+  CHECK(weights_of(&options) == expected);
+  ModelOptions second;
+  second.rule_seed = options.rule_seed = 2;
+  CHECK(weights_of(&options) == Model::open("rule:cifar_resnet8", second).information().weights_sha256);
+  CHECK(weights_of(&options) != expected);
+}
+
+TEST_CASE("a picture is the same from a file, from memory and in C++") {
+  // Larger than the network's input and not square, so that it is resized and cropped.
+  Picture picture{70, 45, {}};
+  for (int i = 0; i < 70 * 45 * 3; ++i) picture.rgb.push_back(static_cast<std::uint8_t>((i * 37 + i / 210 * 11) % 251));
+  const tests::TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "picture.png";
+  write_png(file, picture);
+  const std::vector<std::uint8_t> encoded = encode_png(picture);
+  const ModelHandle model = open_model("demo-resnet");
+  const Image expected = to_image(preprocess(picture, open_in_cpp("demo-resnet").information().preprocessing));
+  REQUIRE(expected.values.size() == 3 * 32 * 32);
+  blindspot_error error = no_error();
+  std::vector<float> loaded(expected.values.size()), decoded(expected.values.size());
+  REQUIRE(blindspot_load_image(model.get(), file.c_str(), loaded.data(), &error) == BLINDSPOT_DONE);
+  REQUIRE(blindspot_decode_image(model.get(), encoded.data(), encoded.size(), decoded.data(), &error) ==
+          BLINDSPOT_DONE);
+  CHECK(loaded == expected.values);
+  CHECK(decoded == expected.values);
+  // Cut off, it is refused.
+  CHECK(blindspot_decode_image(model.get(), encoded.data(), encoded.size() / 2, decoded.data(), &error) ==
+        BLINDSPOT_INPUT);
+  CHECK(blindspot_decode_image(model.get(), encoded.data(), 0, decoded.data(), &error) == BLINDSPOT_INPUT);
+  CHECK(blindspot_decode_image(model.get(), nullptr, 0, decoded.data(), &error) == BLINDSPOT_USAGE);
+}
+
 TEST_CASE("logits, probabilities and gradients are those of C++") {
   const ModelHandle model = open_model("demo-resnet");
-  Model expected = open_cpp("demo-resnet");
+  Model expected = open_in_cpp("demo-resnet");
   const std::vector<Image> images = pictures(3);
   const std::vector<float> array = as_array(images);
   blindspot_error error = no_error();
@@ -83,7 +146,7 @@ TEST_CASE("logits, probabilities and gradients are those of C++") {
 
 TEST_CASE("a path and a triangle are those of C++") {
   const ModelHandle model = open_model("demo-resnet");
-  Model expected = open_cpp("demo-resnet");
+  Model expected = open_in_cpp("demo-resnet");
   const std::vector<Image> images = pictures(3);
   blindspot_error error = no_error();
   std::array<float, 21> path{};

@@ -11,6 +11,7 @@
 #include "blindspot.h"
 #include "blindspot/demo.h"
 #include "blindspot/image.h"
+#include "blindspot/model.h"
 
 namespace blindspot::c_interface_tests {
 
@@ -31,6 +32,14 @@ inline ModelHandle open_model(const char* name) {
   blindspot_model* model = nullptr;
   REQUIRE_MESSAGE(blindspot_model_open(name, &options, &model, &error) == BLINDSPOT_DONE, error.message);
   return {model, &blindspot_model_close};
+}
+
+/// The same through the C++ interface, to compare with.
+inline Model open_in_cpp(const char* name) {
+  ModelOptions options;
+  options.device = "cpu";
+  options.threads = 1;
+  return Model::open(name, options);
 }
 
 /// Drawn pictures, [count, 3, 32, 32].

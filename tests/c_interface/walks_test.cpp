@@ -72,7 +72,7 @@ TEST_CASE("walks are those of C++") {
     CHECK(result.finished == 1);
     CHECK(result.accepted == same.accepted);
     CHECK(result.probability == same.probability);
-    std::vector<float> image(3 * 32 * 32), record(3 * 32 * 32);
+    std::vector<float> image(images[0].values.size()), record(image.size());
     REQUIRE(blindspot_walk_image(walks.get(), pair, image.data(), &error) == BLINDSPOT_DONE);
     CHECK(image == same.final_image.values);
     REQUIRE(result.record_count == same.records.size());
@@ -106,7 +106,7 @@ TEST_CASE("the same two images again are another walk, that of the second occurr
   count_occurrences(pairs);
   CHECK(pairs[1].occurrence == 0);
   CHECK(pairs[2].occurrence == 1);
-  std::vector<float> first(3 * 32 * 32), second(3 * 32 * 32);
+  std::vector<float> first(images[0].values.size()), second(first.size());
   REQUIRE(blindspot_walk_image(walks.get(), 0, first.data(), &error) == BLINDSPOT_DONE);
   REQUIRE(blindspot_walk_image(walks.get(), 1, second.data(), &error) == BLINDSPOT_DONE);
   CHECK(first != second);

@@ -67,19 +67,34 @@ class Installed(unittest.TestCase):
             with self.subTest(kind):
                 self.check_programs(folder / f"classify_{kind}", folder / f"walk_{kind}")
 
-    def test_by_pkg_config(self):
-        environment = {"PKG_CONFIG_PATH": str(self.library / "pkgconfig")}
-        flags = run("pkg-config", "--cflags", "--libs", "blindspot", **environment)
+    def build_by_pkg_config(self, library, folder, *options):
+        """Both programs, with the flags that pkg-config tells of the package in `library`."""
+        environment = {"PKG_CONFIG_PATH": str(library / "pkgconfig")}
+        flags = run("pkg-config", *options, "--cflags", "--libs", "blindspot", **environment)
         self.assertEqual(flags.returncode, 0, flags.stderr)
         version = run("pkg-config", "--modversion", "blindspot", **environment).stdout.strip()
         self.assertIn(version, run(PROGRAM, "--version").stdout)
         programs = {"classify": ["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"],
                     "walk": ["c++", "-std=c++20"]}
+        folder.mkdir()
         for name, compiler in programs.items():
             source = next((HERE / "outside").glob(f"{name}.*"))
-            made = run(*compiler, source, "-o", self.root / name, *flags.stdout.split())
+            made = run(*compiler, source, "-o", folder / name, *flags.stdout.split())
             self.assertEqual(made.returncode, 0, made.stderr)
-        self.check_programs(self.root / "classify", self.root / "walk", LD_LIBRARY_PATH=str(self.library))
+        return folder / "classify", folder / "walk"
+
+    def test_by_pkg_config(self):
+        programs = self.build_by_pkg_config(self.library, self.root / "by-pkg-config")
+        self.check_programs(*programs, LD_LIBRARY_PATH=str(self.library))
+
+    def test_by_pkg_config_without_the_shared_library(self):
+        tree = self.root / "static"
+        shutil.copytree(self.tree, tree, symlinks=True, ignore=shutil.ignore_patterns("*.so*", "bin"))
+        library = tree / self.library.relative_to(self.tree)
+        programs = self.build_by_pkg_config(library, self.root / "by-pkg-config-static", "--static")
+        for program in programs:
+            self.assertNotIn("libblindspot", run("readelf", "--dynamic", program).stdout)
+        self.check_programs(*programs)
 
     def test_the_program_and_no_foreign_symbols(self):
         self.assertEqual(run(self.tree / "bin" / "blindspot", "--version").returncode, 0)
