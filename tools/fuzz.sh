@@ -21,7 +21,7 @@ sources_of() {  # sources_of TARGET: the parser that it is there for
     pickle) echo weights/unpickler.cpp weights/unpickler_calls.cpp weights/unpickler_literals.cpp weights/pickle_heap.cpp \
       weights/pickle_names.cpp weights/state_dict_search.cpp ;;
     zip) echo weights/zip_archive.cpp weights/zip_directory.cpp ;;
-    json) echo engine/small_json.cpp engine/preprocessing_choice.cpp engine/folder_configuration.cpp ;;
+    json) echo engine/small_json.cpp engine/preprocessing_json.cpp engine/folder_configuration.cpp ;;
     png) echo engine/images/png_structure.cpp ;;
     jpeg) echo engine/images/jpeg_structure.cpp engine/images/jpeg_entropy.cpp engine/images/jpeg_canonical.cpp ;;
     run_rows) echo engine/evaluation/run_rows.cpp engine/evaluation/run_database.cpp ;;
