@@ -10,7 +10,7 @@
 #include <span>
 
 #include "engine/networks/architecture.h"
-#include "engine/preprocessing_choice.h"
+#include "engine/preprocessing_json.h"
 #include "engine/small_json.h"
 #include "weights/catalogue/embedded.h"
 

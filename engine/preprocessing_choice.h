@@ -1,11 +1,9 @@
 // How a picture becomes a network's input: chosen from the options, the weight file's metadata, the catalogue, a
-// Hugging Face folder or the family's default, in that order. Also the JSON form that weight files and results carry.
-// Sees nlohmann-json.
+// Hugging Face folder or the family's default, in that order. Sees preprocessing_json.h and small_json.h.
 #pragma once
 
 #include <filesystem>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -29,14 +27,5 @@ PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
                                          const std::optional<std::filesystem::path>& folder,
                                          const Preprocessing& family_default, const std::string& family,
                                          const std::string& file_name);
-
-/// {"input_size": 224, "resize": 256, "interpolation": "bilinear", "crop": 224, "mean": […], "std": […]}
-std::string preprocessing_to_json(const Preprocessing& preprocessing);
-/// Throws Error(input) naming `file_name` and the key that is wrong.
-Preprocessing preprocessing_from_json(const std::string& text, const Preprocessing& defaults,
-                                      const std::string& file_name);
-/// The same for the document of a preprocessor_config.json; what it asks for and cannot be done here is refused.
-Preprocessing preprocessing_from_hugging_face(const nlohmann::json& document, const Preprocessing& defaults,
-                                              const std::string& file_name);
 
 }  // namespace blindspot

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/model_source.h"
-#include "engine/preprocessing_choice.h"
+#include "engine/preprocessing_json.h"
 #include "weights/safetensors_writer.h"
 
 namespace blindspot {

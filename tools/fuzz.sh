@@ -21,7 +21,7 @@ sources_of() {  # sources_of TARGET: the parser that it is there for
     pickle) echo weights/unpickler.cpp weights/unpickler_calls.cpp weights/unpickler_literals.cpp weights/pickle_heap.cpp \
       weights/pickle_names.cpp weights/state_dict_search.cpp ;;
     zip) echo weights/zip_archive.cpp weights/zip_directory.cpp ;;
-    json) echo engine/small_json.cpp engine/preprocessing_choice.cpp engine/folder_configuration.cpp ;;
+    json) echo engine/small_json.cpp engine/preprocessing_json.cpp engine/folder_configuration.cpp ;;
     png) echo engine/images/png_structure.cpp ;;
     jpeg) echo engine/images/jpeg_structure.cpp engine/images/jpeg_entropy.cpp engine/images/jpeg_canonical.cpp ;;
     run_rows) echo engine/evaluation/run_rows.cpp engine/evaluation/run_database.cpp ;;
@@ -31,8 +31,8 @@ sources_of() {  # sources_of TARGET: the parser that it is there for
 
 run_libfuzzer() {
   local seconds=$1 target=$2 log="build/fuzz-$2.log"
-  # One allocation, and all of them: far above what the targets themselves allow (tests/fuzz/fuzz_target.cpp).
-  "build/fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=9216 -timeout=5 -malloc_limit_mb=80 \
+  # Time, one allocation, and all of them: far above what the targets themselves allow (tests/fuzz/fuzz_target.cpp).
+  "build/fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=9216 -timeout=120 -malloc_limit_mb=80 \
     -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz-found-$target-" "$corpora/$target" >"$log" 2>&1 ||
     { tail -n 40 "$log"; echo "tools/fuzz.sh: $target failed, its input is at build/fuzz-found-$target-*" >&2; exit 1; }
   echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions in $seconds s"
@@ -43,7 +43,7 @@ run_afl() {
   rm -rf "$out"
   mkdir -p "$out"
   AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_IGNORE_SEED_PROBLEMS=1 \
-    afl-fuzz -V "$seconds" -m none -t 5000 -i "$corpora/$target" -o "$out" -- \
+    afl-fuzz -V "$seconds" -m none -t 120000 -i "$corpora/$target" -o "$out" -- \
     "build/fuzz-afl/tests/fuzz/fuzz_$target" >"build/fuzz-afl-$target.log" 2>&1 ||
     { tail -n 20 "build/fuzz-afl-$target.log"; exit 1; }
   echo "$target: $(sed -n 's/^execs_done *: //p' "$out/default/fuzzer_stats") executions by AFL++ in $seconds s"

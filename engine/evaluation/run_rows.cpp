@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/evaluation/schema.h"
-#include "engine/preprocessing_choice.h"
+#include "engine/preprocessing_json.h"
 #include "engine/small_json.h"
 
 namespace blindspot::evaluation {

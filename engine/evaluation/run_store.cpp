@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/evaluation/schema.h"
-#include "engine/preprocessing_choice.h"
+#include "engine/preprocessing_json.h"
 
 namespace blindspot::evaluation {
 

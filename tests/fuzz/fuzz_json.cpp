@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/folder_configuration.h"
-#include "engine/preprocessing_choice.h"
+#include "engine/preprocessing_json.h"
 #include "engine/small_json.h"
 #include "tests/fuzz/fuzz_target.h"
 

@@ -1,11 +1,15 @@
 // Fuzzes the rows of a run database: a database of the right tables, whose values (of any type, as SQLite allows) are
-// cut from the input. The file lies in memory (/dev/shm) and is opened once; each input replaces its rows. Uses the
-// public interface and engine/evaluation.
+// cut from the input. It is opened once and each input replaces its rows. SQLite's own files in memory stand behind
+// both connections, since a file on a disk costs most of the time; an empty file of its name is there for those who
+// look. Uses the public interface, engine/evaluation and SQLite.
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <memory>
 
 #include "blindspot/evaluation.h"
 #include "engine/evaluation/run_rows.h"
@@ -96,25 +100,44 @@ void bind_value(Statement& insert, Cutter& cut) {
   }
 }
 
-std::string insertion(Connection& connection, const std::string& table) {
-  const std::int64_t columns = connection.integer("SELECT count(*) FROM pragma_table_info('" + table + "')");
+std::string insertion_of(const std::string& table, std::int64_t columns) {
   std::string marks = "?";
   for (std::int64_t column = 1; column < columns; ++column) marks += ", ?";
   return "INSERT OR IGNORE INTO " + table + " VALUES (" + marks + ")";
 }
 
+/// From now on every database of this process lies in memory, where connections share it by its name. There is one
+/// thread and nobody asks how much memory is in use: the locks for both would cost more than the rows.
+bool keep_files_in_memory() {
+  return sqlite3_config(SQLITE_CONFIG_SINGLETHREAD) == SQLITE_OK &&
+         sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK && sqlite3_initialize() == SQLITE_OK &&
+         sqlite3_vfs_register(sqlite3_vfs_find("memdb"), 1) == SQLITE_OK;
+}
+
+/// A table, and the statements that replace its rows.
+struct Table {
+  Table(Connection& connection, const std::string& name)
+      : columns(connection.integer("SELECT count(*) FROM pragma_table_info('" + name + "')")),
+        deletion(connection, "DELETE FROM " + name),
+        insertion(connection, insertion_of(name, columns)) {}
+
+  std::int64_t columns;
+  Statement deletion, insertion;
+};
+
 /// The one database of this process.
 struct Database {
   explicit Database(std::string file) : path(std::move(file)), connection(path, evaluation::Access::write) {
+    std::ofstream{path};
     connection.execute("PRAGMA journal_mode = MEMORY");
     connection.execute("PRAGMA synchronous = OFF");
     connection.execute("PRAGMA application_id = " + std::to_string(evaluation::application_id));
     connection.execute("PRAGMA user_version = " + std::to_string(evaluation::schema_version));
     connection.execute(evaluation::schema);
     for (const std::string& table : evaluation::table_names()) {
-      insertions.push_back(insertion(connection, table));
-      columns.push_back(std::count(insertions.back().begin(), insertions.back().end(), '?'));
+      tables.push_back(std::make_unique<Table>(connection, table));
     }
+    settings = std::make_unique<Statement>(connection, "INSERT OR REPLACE INTO settings VALUES (?, ?)");
   }
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -123,22 +146,21 @@ struct Database {
   /// Rows for as long as the input lasts, a hundred at most.
   void fill(Cutter cut) {
     Transaction transaction(connection);
-    for (const std::string& table : evaluation::table_names()) connection.execute("DELETE FROM " + table);
-    Statement settings(connection, "INSERT OR REPLACE INTO settings VALUES (?, ?)");
+    for (const auto& table : tables) table->deletion.run();
     for (const char* const name : settings_names) {
       const std::uint8_t choice = cut.byte();
-      settings.bind(std::string(name))
+      settings->bind(std::string(name))
           .bind(choice < 200 ? std::string(choice % 2 == 0 ? "1" : "10") : cut.text(choice % 16));
-      settings.run();
+      settings->run();
     }
     for (int rows = 0; rows < 100 && !cut.is_empty(); ++rows) {
-      const std::size_t table = cut.byte() % insertions.size();
-      Statement insert(connection, insertions[table]);
-      for (std::ptrdiff_t column = 0; column < columns[table]; ++column) bind_value(insert, cut);
+      Table& table = *tables[cut.byte() % tables.size()];
+      for (std::int64_t column = 0; column < table.columns; ++column) bind_value(table.insertion, cut);
       try {
-        insert.run();
+        table.insertion.run();
       } catch (const Error&) {
         // NOT NULL, or a text where the key is a number: a row that no database can hold.
+        table.insertion.reset();
       }
     }
     transaction.commit();
@@ -146,8 +168,8 @@ struct Database {
 
   std::string path;
   Connection connection;
-  std::vector<std::string> insertions;
-  std::vector<std::ptrdiff_t> columns;
+  std::vector<std::unique_ptr<Table>> tables;
+  std::unique_ptr<Statement> settings;
 };
 
 void read_all(const RunDatabase& database, std::size_t size) {
@@ -178,6 +200,8 @@ void read_all(const RunDatabase& database, std::size_t size) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const bool in_memory = keep_files_in_memory();
+  if (!in_memory) std::abort();
   static Database database("/dev/shm/blindspot-fuzz-" + std::to_string(::getpid()) + ".db");
   static const RunDatabase opened = RunDatabase::open(database.path);
   database.fill(Cutter({data, size}));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 
 extern "C" {
@@ -18,6 +19,8 @@ namespace blindspot::fuzz {
 namespace {
 
 constexpr std::ptrdiff_t beyond_input = std::ptrdiff_t{64} << 20;
+// Of the processor: on a busy machine the clock on the wall says nothing. Whoever never ends is left to the fuzzer.
+constexpr std::clock_t longest = std::clock_t{5} * CLOCKS_PER_SEC;
 
 [[noreturn]] void fail(const char* what, const char* detail) {
   std::fprintf(stderr, "fuzz target: %s: %s\n", what, detail);
@@ -66,9 +69,7 @@ class Metered {
   ~Metered() { meter().running = false; }
 };
 
-}  // namespace
-
-bool run_bounded(std::size_t size, const std::function<void()>& read, ErrorKind kind) {
+bool run_metered(std::size_t size, const std::function<void()>& read, ErrorKind kind) {
   try {
     const Metered metered(size);
     read();
@@ -82,6 +83,15 @@ bool run_bounded(std::size_t size, const std::function<void()>& read, ErrorKind 
     fail("an exception that is no refusal", error.what());
   }
   return false;
+}
+
+}  // namespace
+
+bool run_bounded(std::size_t size, const std::function<void()>& read, ErrorKind kind) {
+  const std::clock_t begin = std::clock();
+  const bool taken = run_metered(size, read, kind);
+  if (std::clock() - begin > longest) fail("time", "more than 5 seconds of the processor");
+  return taken;
 }
 
 }  // namespace blindspot::fuzz

@@ -15,7 +15,8 @@ namespace blindspot::fuzz {
 using Bytes = std::span<const std::uint8_t>;
 
 /// Runs `read`. Ends the process with a message if it throws anything but Error of `kind`, if the refusal is more than
-/// one line, or if more than `size` bytes and 64 MiB were allocated at once. True: it was not refused.
+/// one line, if more than `size` bytes and 64 MiB were allocated at once, or if it took more than 5 seconds of the
+/// processor. True: it was not refused.
 bool run_bounded(std::size_t size, const std::function<void()>& read, ErrorKind kind = ErrorKind::input);
 
 inline std::span<const std::byte> as_bytes(Bytes data) {

@@ -63,6 +63,9 @@ def pngs():
     yield "rgba", png(1, 1, 8, 6, 0, bytes([0, 1, 2, 3, 4]))
     yield "grey-alpha", png(1, 1, 16, 4, 0, bytes([0, 1, 2, 3, 4]))
     yield "interlaced", png(3, 2, 8, 0, 1, bytes([0, 1, 0, 2, 0, 3, 0, 4, 5, 6]))
+    # The target builds a picture of these: width, height, depth and colour type, interlacing, palette, rows.
+    for kind in range(25):
+        yield f"parts-{kind}", bytes([2, 3, kind, kind // 5 % 2, 3 * (kind // 5 == 2)]) + bytes([1, 0, 0, 0, 2] * 12)
 
 
 def jpeg(progressive):
@@ -84,6 +87,17 @@ CONFIGURATIONS = {
     "plain": '{"size": 224, "do_center_crop": false, "crop_size": {"height": 224, "width": 224}}',
     "metadata": '{"input_size": 32, "resize": 0, "interpolation": "bilinear", "crop": 32, "mean": [0, 0, 0], "std": [1, 1, 1]}',
     "classes": '["ant", "bee", "caf\\u00e9"]',
+    # What is refused, so that mutations start from there too.
+    "not-square": '{"size": {"height": 16, "width": 17}}',
+    "two-crops": '{"size": {"height": 256, "width": 256}, "crop_size": 224}',
+    "no-crop": '{"size": {"shortest_edge": 256}}',
+    "no-crop-size": '{"size": 256, "do_center_crop": true}',
+    "share-of-both": '{"size": {"height": 16, "width": 16}, "crop_pct": 0.9}',
+    "no-size": '{"size": "large", "rescale_factor": 1}',
+    "other-rescaling": '{"rescale_factor": 1, "layer_norm_eps": "small", "num_attention_heads": 2.5}',
+    "other-interpolation": '{"interpolation": "bicubic", "input_size": 0}',
+    "small-resize": '{"interpolation": "bicubic", "input_size": 32, "resize": 31}',
+    "deep": "[" * 33 + "]" * 33,
 }
 
 COMMAND_LINES = [
