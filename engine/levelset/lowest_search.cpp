@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t cells_a_round = 2;
 constexpr int most_cuts = 12;
+constexpr int most_polls = 3;
+constexpr std::array<HullPlace, 6> directions = {{{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, -1}, {-1, 1}}};
 // Samples an edge of the neighbourhood in which the cutting planes' lowest point is looked for.
 constexpr int samples = 48;
 
@@ -130,7 +132,6 @@ std::vector<HullPlace> LowestSearch::divide_suspicious() {
   while (places.empty() && !cells_.empty()) {
     const double limit = tolerated();
     std::vector<std::pair<double, Cell>> suspicious;
-    std::vector<Cell> others;
     for (const Cell& cell : cells_) {
       if (cell.size % 2 != 0) continue;
       const double lowest = suspected(cell);
@@ -144,6 +145,12 @@ std::vector<HullPlace> LowestSearch::divide_suspicious() {
     for (std::size_t i = 0; i < std::min(cells_a_round, suspicious.size()); ++i) divide(suspicious[i].second, places);
   }
   return places;
+}
+
+/// Whether nothing is known within a sixteenth of the resolution.
+bool LowestSearch::is_new(const HullPlace& place) const {
+  return std::all_of(known_.begin(), known_.end(),
+                     [&](const HullKnowledge& point) { return distance(point.place, place) > 1.0 / (16.0 * units_); });
 }
 
 /// Where the largest of the tangents known within the neighbourhood is lowest; none where that promises too little.
@@ -189,6 +196,34 @@ std::vector<HullPlace> LowestSearch::cut() {
   return {};
 }
 
+/// Whether a tangent of two cells' distance is wrong at the lowest point by more than the tolerance: the network has a
+/// kink there.
+bool LowestSearch::has_kink() const {
+  const HullKnowledge& centre = known_[lowest_];
+  return std::any_of(known_.begin(), known_.end(), [&](const HullKnowledge& point) {
+    return distance(point.place, centre.place) <= 2.0 / units_ &&
+           std::abs(probability(along(point, centre.place)) - probability(centre.log_odds)) > rules_.tolerance;
+  });
+}
+
+/// The surroundings of a kink at the lowest point, a quarter and half of the resolution away: another may be nearby and
+/// lower, of which no tangent tells. Again around what turned out lower.
+std::vector<HullPlace> LowestSearch::poll() {
+  if (polls_ == most_polls || (polls_ > 0 && lowest_ == polled_) || !has_kink()) return {};
+  const HullPlace centre = known_[lowest_].place;
+  ++polls_;
+  polled_ = lowest_;
+  std::vector<HullPlace> places;
+  for (const double step : {0.25 / units_, 0.5 / units_}) {
+    for (const HullPlace& direction : directions) {
+      const HullPlace at = {centre[0] + step * direction[0], centre[1] + step * direction[1]};
+      const bool on_segment = rules_.targets > 1 || direction[1] == 0;
+      if (on_segment && at[0] >= 0 && at[1] >= 0 && at[0] + at[1] <= 1 && is_new(at)) places.push_back(at);
+    }
+  }
+  return places;
+}
+
 std::vector<HullPlace> LowestSearch::next() {
   if (!started_) {
     started_ = true;
@@ -201,7 +236,8 @@ std::vector<HullPlace> LowestSearch::next() {
     return places;
   }
   std::vector<HullPlace> places = divide_suspicious();
-  return places.empty() ? cut() : places;
+  if (places.empty()) places = cut();
+  return places.empty() ? poll() : places;
 }
 
 }  // namespace blindspot::levelset

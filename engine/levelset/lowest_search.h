@@ -30,7 +30,8 @@ struct SearchRules {
 };
 
 /// Cells are halved, the most suspicious first; when none is left that may hold less, the neighbourhood of the lowest
-/// point is searched by cutting planes (Kelley 1960), between the points of the finest grid too.
+/// point is searched by cutting planes (Kelley 1960), between the points of the finest grid too, and where it has a
+/// kink by asking all around it.
 class LowestSearch {
  public:
   explicit LowestSearch(const SearchRules& rules);
@@ -58,6 +59,9 @@ class LowestSearch {
   std::vector<HullPlace> divide_suspicious();
   std::optional<HullPlace> lowest_of_tangents() const;
   std::vector<HullPlace> cut();
+  bool is_new(const HullPlace& place) const;
+  bool has_kink() const;
+  std::vector<HullPlace> poll();
 
   SearchRules rules_;
   int units_ = 1;  // divisions of the finest grid
@@ -69,6 +73,9 @@ class LowestSearch {
   int cuts_ = 0;
   double reach_ = 1;  // how far its neighbourhood goes
   std::size_t lowest_before_cut_ = 0;
+  // Of the questions all around the lowest point.
+  int polls_ = 0;
+  std::size_t polled_ = 0;  // the lowest point then
   bool started_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 
@@ -74,6 +75,23 @@ TEST_CASE("a fall between points at which the confidence is flat at 1 is found, 
   const Outcome found = search(rules, valley);
   CHECK(found.lowest <= lowest_of_grid(rules, valley, 512) + 1e-3);
   CHECK(std::abs(found.place[0] - 0.3701) < 1e-3);
+  CHECK(found.asked * 2 <= 129 / 3);
+}
+
+TEST_CASE("a lower valley behind a kink is seen, although no tangent tells of it") {
+  // As between ResNet-20's cat and dog: a steep fall, a step up, the bottom, and a steep rise.
+  const LogOdds kinks = [](const HullPlace& t) {
+    constexpr std::array<HullPlace, 6> knots = {
+        {{0, 10}, {0.7, -0.5}, {0.7495, -1.46}, {0.7503, -1.4585}, {0.7535, -1.4713}, {1, 1.3}}};
+    std::size_t after = 1;
+    while (after + 1 < knots.size() && t[0] > knots.at(after)[0]) ++after;
+    const HullPlace& left = knots.at(after - 1);
+    const HullPlace& right = knots.at(after);
+    return left[1] + (right[1] - left[1]) * (t[0] - left[0]) / (right[0] - left[0]);
+  };
+  const SearchRules rules = {.targets = 1, .resolution = 128};
+  const Outcome found = search(rules, kinks);
+  CHECK(found.lowest <= lowest_of_grid(rules, kinks, 512) + 1e-3);
   CHECK(found.asked * 2 <= 129 / 3);
 }
 
