@@ -227,8 +227,8 @@ std::vector<Model::Gradient> Model::gradients(const std::vector<const Image*>& i
   return gradients;
 }
 
-std::size_t Model::prepare_walks(std::size_t pairs) {
-  return implementation_->networks.prepare_walks(pairs);
+std::size_t Model::prepare_walks(std::size_t pairs, const std::function<void()>& beside) {
+  return implementation_->networks.prepare_walks(pairs, beside);
 }
 
 bool Model::walk(const std::vector<WalkPair>& pairs, const WalkParameters& parameters, const WalkOptions& options) {

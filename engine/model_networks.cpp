@@ -196,17 +196,18 @@ void ModelNetworks::make_room_for_gradients() {
   commit(bytes_of_both_passes(working()), working().network->batch());
 }
 
-std::size_t ModelNetworks::prepare_walks(std::size_t pairs) {
+std::size_t ModelNetworks::prepare_walks(std::size_t pairs, const std::function<void()>& beside) {
   choose_batch(pairs);
-  while (!take_memory(pairs)) batch_ = std::max<std::int64_t>(1, std::min(batch_, slots_for(pairs)) / 2);
+  while (!take_memory(pairs, beside)) batch_ = std::max<std::int64_t>(1, std::min(batch_, slots_for(pairs)) / 2);
   return arena_bytes_;
 }
 
 /// False where there is no room for this batch, but may be for half of it.
-bool ModelNetworks::take_memory(std::size_t pairs) {
+bool ModelNetworks::take_memory(std::size_t pairs, const std::function<void()>& beside) {
   Device& device = *working_.device;
   try {
     make_working(batch_);
+    if (beside) beside();
     if (slots_for(pairs) <= prepared_slots_) return true;
     prepared_slots_ = 0;
     // Before the run, so that nothing is left that could fail for want of memory in its middle.

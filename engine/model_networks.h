@@ -41,7 +41,7 @@ class ModelNetworks {
   /// The most memory that the devices ever held, where it is their own.
   std::uint64_t peak_gpu_bytes() const;
   /// Model::prepare_walks.
-  std::size_t prepare_walks(std::size_t pairs);
+  std::size_t prepare_walks(std::size_t pairs, const std::function<void()>& beside);
   /// Takes the memory that `calls` need, which a rehearsal finds; `images` go through the network in all. Where nobody
   /// said how many at a time, and nothing was prepared yet, a GPU gets that many, up to a limit; where there is no
   /// room, half as many, and so on.
@@ -53,7 +53,7 @@ class ModelNetworks {
   void make_working(std::int64_t batch);
   bool try_working(std::int64_t batch);
   bool try_exact();
-  bool take_memory(std::size_t pairs);
+  bool take_memory(std::size_t pairs, const std::function<void()>& beside);
   void choose_batch(std::size_t images);
   void commit(std::size_t bytes, std::int64_t images);
 

@@ -204,9 +204,11 @@ WalkedPairs walk_all(Model& model, DistanceMeasure& distances, const WalkPlan& p
   std::vector<std::optional<WalkedPair>> ended(pairs.size());
   ProgressDisplay display(quiet);
   const int side = model.information().preprocessing.input_size;
-  if (!pairs.empty()) distances.prepare(side, side);
   constexpr double mebibyte = 1024.0 * 1024.0;
-  const double arena = static_cast<double>(model.prepare_walks(pairs.size())) / mebibyte;
+  const std::size_t arena_bytes = model.prepare_walks(pairs.size(), [&] {
+    if (!pairs.empty()) distances.prepare(side, side);
+  });
+  const double arena = static_cast<double>(arena_bytes) / mebibyte;
   display.message(fmt::format("{} pairs of {} steps on {} in {}, {} at a time, {:.1f} MiB for the arrays of the run",
                               pairs.size(), plan.parameters.iterations, model.device(), to_string(model.precision()),
                               model.batch(), arena));

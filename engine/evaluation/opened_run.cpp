@@ -214,8 +214,8 @@ void OpenedRun::load_images() {
 void OpenedRun::prepare(OpenedNetwork& network) {
   Model& model = *network.model;
   const int side = model.information().preprocessing.input_size;
-  distances_->prepare(side, side);
-  model.prepare_walks(images_.size() * static_cast<std::size_t>(options_.parameters.rounds));
+  model.prepare_walks(images_.size() * static_cast<std::size_t>(options_.parameters.rounds),
+                      [&] { distances_->prepare(side, side); });
   EvaluatedModel now;
   now.number = network.row.number;
   now.information = model.information();

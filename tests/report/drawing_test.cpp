@@ -117,6 +117,7 @@ TEST_CASE("histograms count what there is") {
   }
   const std::vector<Histogram> histograms = histograms_of(data);
   std::vector<std::string> names;
+  names.reserve(histograms.size());
   for (const Histogram& histogram : histograms) names.push_back(histogram.name);
   CHECK(names == std::vector<std::string>{"confidence", "lost", "rmse", "accepted"});  // no SSIM and LPIPS: no plot
   CHECK(median_of(histograms[0].values) == doctest::Approx(0.7));

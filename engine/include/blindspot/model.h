@@ -107,8 +107,10 @@ class Model {
 
   /// Takes the memory for walking `pairs` pairs, batch() at a time, and returns arena_bytes(). Where the machine has no
   /// room for that, the batch is halved until it has: batch() then says what is left. Throws Error(device) if not even
-  /// one slice fits. walk() does this by itself; a caller who wants the number first calls it before.
-  std::size_t prepare_walks(std::size_t pairs);
+  /// one slice fits. walk() does this by itself; a caller who wants the number first calls it before. `beside`, if
+  /// given, takes what else has to fit beside the walks (DistanceMeasure::prepare, for one), and is called again for
+  /// each batch that is tried.
+  std::size_t prepare_walks(std::size_t pairs, const std::function<void()>& beside = {});
   /// Walks every pair; results go to options.finished. Returns true unless cancelled, by options or by what the model
   /// was opened with.
   bool walk(const std::vector<WalkPair>& pairs, const WalkParameters& parameters, const WalkOptions& options);
