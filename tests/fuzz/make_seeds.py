@@ -94,8 +94,11 @@ CONFIGURATIONS = {
     "no-crop-size": '{"size": 256, "do_center_crop": true}',
     "share-of-both": '{"size": {"height": 16, "width": 16}, "crop_pct": 0.9}',
     "no-size": '{"size": "large", "rescale_factor": 1}',
-    "other-rescaling": '{"rescale_factor": 1, "layer_norm_eps": "small", "num_attention_heads": 2.5}',
-    "other-interpolation": '{"interpolation": "bicubic", "input_size": 0}',
+    "other-rescaling": '{"rescale_factor": 1, "layer_norm_eps": "small"}',
+    "half-a-head": '{"num_attention_heads": 2.5}',
+    "missing-class": '{"id2label": {"0": "ant", "2": "bee"}}',
+    "no-pixels": '{"input_size": 0}',
+    "other-interpolation": '{"interpolation": "nearest"}',
     "small-resize": '{"interpolation": "bicubic", "input_size": 32, "resize": 31}',
     "deep": "[" * 33 + "]" * 33,
 }
