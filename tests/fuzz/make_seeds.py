@@ -63,9 +63,10 @@ def pngs():
     yield "rgba", png(1, 1, 8, 6, 0, bytes([0, 1, 2, 3, 4]))
     yield "grey-alpha", png(1, 1, 16, 4, 0, bytes([0, 1, 2, 3, 4]))
     yield "interlaced", png(3, 2, 8, 0, 1, bytes([0, 1, 0, 2, 0, 3, 0, 4, 5, 6]))
-    # The target builds a picture of these: width, height, depth and colour type, interlacing, palette, rows.
+    # The target builds a picture of these: width, height, depth and colour type, interlacing, palette, rows. The widths
+    # are such that most rows end within a byte.
     for kind in range(25):
-        yield f"parts-{kind}", bytes([2, 3, kind, kind // 5 % 2, 3 * (kind // 5 == 2)]) + bytes([1, 0, 0, 0, 2] * 12)
+        yield f"parts-{kind}", bytes([2 + kind, 3, kind, kind // 5 % 2, 3 * (kind // 5 == 2)]) + bytes([1, 0, 0, 0, 2] * 12)
 
 
 def jpeg(progressive):
