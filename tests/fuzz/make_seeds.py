@@ -114,6 +114,7 @@ COMMAND_LINES = [
     "gradient m a.png --class 3 -o g.safetensors", "verify out", "report run.db -o r.html --figures f",
     "weights inspect f --json", "weights convert a -o b --as-is --overwrite", "weights random resnet50 --seed 1 -o f",
     "devices --json", "bench --network resnet50 --batch 8 --iterations 6 --precision fp32", "demo -o out", "--version", "--help",
+    "classify m a --json=x", "classify m a --json=99999999999999999999", "traverse m --adversarial=-1 --source a --target b -o out",
     "classify m a --mean 0.5,0.5,0.5 --std 1,1,1 --input-size 224 --resize 256 --crop 224 --interpolation bicubic --heads 3",
 ]
 
