@@ -15,11 +15,12 @@ import zlib
 LONGEST = 9000
 
 
-def tensor_pickle(protocol):
-    """A state dict with one tensor of two numbers, its opcodes written by hand where Python would need torch."""
+def tensor_pickle(protocol, count=2):
+    """A state dict with one tensor of `count` numbers in a storage of two, its opcodes written by hand where Python would need torch."""
     text = lambda t: b"X" + struct.pack("<I", len(t)) + t
     return (b"\x80" + bytes([protocol]) + b"}" + text(b"state_dict") + b"}" + text(b"w") + b"ctorch._utils\n_rebuild_tensor_v2\n("
-            b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + b"K\x02tQK\x00K\x02\x85K\x01\x85\x89"
+            b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + b"K\x02tQK\x00K" + bytes([count])
+            + b"\x85K\x01\x85\x89"
             b"ccollections\nOrderedDict\n)RtRs" + b"s.")
 
 
@@ -30,7 +31,9 @@ def pickles():
         yield f"plain-{protocol}", pickle.dumps(value, protocol)
     for protocol in (2, 4):
         yield f"tensor-{protocol}", tensor_pickle(protocol)
-    yield "legacy-rest", tensor_pickle(2) + b"\x80\x02]X\x01\x00\x00\x000a." + struct.pack("<qff", 2, 1.0, -2.0)
+    # All of it, and one number too many.
+    for count in (2, 3):
+        yield f"legacy-rest-{count}", tensor_pickle(2, count) + b"\x80\x02]X\x01\x00\x00\x000a." + struct.pack("<qff", 2, 1.0, -2.0)
 
 
 def zips(folder):
