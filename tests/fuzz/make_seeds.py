@@ -122,6 +122,17 @@ COMMAND_LINES = [
 ]
 
 
+def run_rows():
+    """Rows as fuzz_run_rows.cpp cuts them: a table's number, then each value's type and itself; texts by their place there."""
+    number, text, null = lambda n: bytes([1, n]), lambda place: bytes([5, place]), bytes(1)
+    real, blob, settings = lambda r: bytes([4]) + struct.pack("<d", r), bytes([7, 1, 0, 0]), bytes(13)
+    image = bytes([1]) + number(0) + text(1) + null + text(1)
+    model = (bytes([3]) + number(0) + text(8) * 4 + text(14) + text(1) + text(6) + number(2) + text(1) * 2 + text(9) + number(1) * 3)
+    for place in (0, 3):  # the image that there is, and one that is not
+        yield (settings + image + model + bytes([4]) + number(0) + number(place) + number(1) + real(0.9) + null + blob
+               + bytes([5]) + number(0) * 2 + number(1) + number(place) + number(1) * 2 + real(0.5) * 6 + number(0) * 3 + real(1) * 5 + blob)
+
+
 def save(folder, name, contents):
     if len(contents) <= LONGEST:
         (folder / name).write_bytes(contents)
@@ -141,6 +152,8 @@ def made_here(root):
         save(root / "json", name, text.encode())
     for number in range(18):
         save(root / "run_rows", f"rows-{number}", bytes((number * 37 + i * i) % 256 for i in range(40 * number + 9)))
+    for number, contents in enumerate(run_rows()):
+        save(root / "run_rows", f"whole-{number}", contents)
     for number, line in enumerate(COMMAND_LINES):
         save(root / "command_line", f"line-{number}", line.replace(" ", "\n").encode())
 
