@@ -15,11 +15,12 @@ import zlib
 LONGEST = 9000
 
 
-def tensor_pickle(protocol):
-    """A state dict with one tensor of two numbers, its opcodes written by hand where Python would need torch."""
+def tensor_pickle(protocol, count=2):
+    """A state dict with one tensor of `count` numbers in a storage of two, its opcodes written by hand where Python would need torch."""
     text = lambda t: b"X" + struct.pack("<I", len(t)) + t
     return (b"\x80" + bytes([protocol]) + b"}" + text(b"state_dict") + b"}" + text(b"w") + b"ctorch._utils\n_rebuild_tensor_v2\n("
-            b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + b"K\x02tQK\x00K\x02\x85K\x01\x85\x89"
+            b"(" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") + b"K\x02tQK\x00K" + bytes([count])
+            + b"\x85K\x01\x85\x89"
             b"ccollections\nOrderedDict\n)RtRs" + b"s.")
 
 
@@ -30,7 +31,9 @@ def pickles():
         yield f"plain-{protocol}", pickle.dumps(value, protocol)
     for protocol in (2, 4):
         yield f"tensor-{protocol}", tensor_pickle(protocol)
-    yield "legacy-rest", tensor_pickle(2) + b"\x80\x02]X\x01\x00\x00\x000a." + struct.pack("<qff", 2, 1.0, -2.0)
+    # All of it, and one number too many.
+    for count in (2, 3):
+        yield f"legacy-rest-{count}", tensor_pickle(2, count) + b"\x80\x02]X\x01\x00\x00\x000a." + struct.pack("<qff", 2, 1.0, -2.0)
 
 
 def zips(folder):
@@ -63,9 +66,10 @@ def pngs():
     yield "rgba", png(1, 1, 8, 6, 0, bytes([0, 1, 2, 3, 4]))
     yield "grey-alpha", png(1, 1, 16, 4, 0, bytes([0, 1, 2, 3, 4]))
     yield "interlaced", png(3, 2, 8, 0, 1, bytes([0, 1, 0, 2, 0, 3, 0, 4, 5, 6]))
-    # The target builds a picture of these: width, height, depth and colour type, interlacing, palette, rows.
+    # The target builds a picture of these: width, height, depth and colour type, interlacing, palette, rows. The widths
+    # are such that most rows end within a byte.
     for kind in range(25):
-        yield f"parts-{kind}", bytes([2, 3, kind, kind // 5 % 2, 3 * (kind // 5 == 2)]) + bytes([1, 0, 0, 0, 2] * 12)
+        yield f"parts-{kind}", bytes([2 + kind, 3, kind, kind // 5 % 2, 3 * (kind // 5 == 2)]) + bytes([1, 0, 0, 0, 2] * 12)
 
 
 def jpeg(progressive):
@@ -94,8 +98,11 @@ CONFIGURATIONS = {
     "no-crop-size": '{"size": 256, "do_center_crop": true}',
     "share-of-both": '{"size": {"height": 16, "width": 16}, "crop_pct": 0.9}',
     "no-size": '{"size": "large", "rescale_factor": 1}',
-    "other-rescaling": '{"rescale_factor": 1, "layer_norm_eps": "small", "num_attention_heads": 2.5}',
-    "other-interpolation": '{"interpolation": "bicubic", "input_size": 0}',
+    "other-rescaling": '{"rescale_factor": 1, "layer_norm_eps": "small"}',
+    "half-a-head": '{"num_attention_heads": 2.5}',
+    "missing-class": '{"id2label": {"0": "ant", "2": "bee"}}',
+    "no-pixels": '{"input_size": 0}',
+    "other-interpolation": '{"interpolation": "nearest"}',
     "small-resize": '{"interpolation": "bicubic", "input_size": 32, "resize": 31}',
     "deep": "[" * 33 + "]" * 33,
 }
@@ -110,8 +117,20 @@ COMMAND_LINES = [
     "gradient m a.png --class 3 -o g.safetensors", "verify out", "report run.db -o r.html --figures f",
     "weights inspect f --json", "weights convert a -o b --as-is --overwrite", "weights random resnet50 --seed 1 -o f",
     "devices --json", "bench --network resnet50 --batch 8 --iterations 6 --precision fp32", "demo -o out", "--version", "--help",
+    "classify m a --json=x", "classify m a --json=99999999999999999999", "traverse m --adversarial=-1 --source a --target b -o out",
     "classify m a --mean 0.5,0.5,0.5 --std 1,1,1 --input-size 224 --resize 256 --crop 224 --interpolation bicubic --heads 3",
 ]
+
+
+def run_rows():
+    """Rows as fuzz_run_rows.cpp cuts them: a table's number, then each value's type and itself; texts by their place there."""
+    number, text, null = lambda n: bytes([1, n]), lambda place: bytes([5, place]), bytes(1)
+    real, blob, settings = lambda r: bytes([4]) + struct.pack("<d", r), bytes([7, 1, 0, 0]), bytes(13)
+    image = bytes([1]) + number(0) + text(1) + null + text(1)
+    model = (bytes([3]) + number(0) + text(8) * 4 + text(14) + text(1) + text(6) + number(2) + text(1) * 2 + text(9) + number(1) * 3)
+    for place in (0, 3):  # the image that there is, and one that is not
+        yield (settings + image + model + bytes([4]) + number(0) + number(place) + number(1) + real(0.9) + null + blob
+               + bytes([5]) + number(0) * 2 + number(1) + number(place) + number(1) * 2 + real(0.5) * 6 + number(0) * 3 + real(1) * 5 + blob)
 
 
 def save(folder, name, contents):
@@ -133,6 +152,8 @@ def made_here(root):
         save(root / "json", name, text.encode())
     for number in range(18):
         save(root / "run_rows", f"rows-{number}", bytes((number * 37 + i * i) % 256 for i in range(40 * number + 9)))
+    for number, contents in enumerate(run_rows()):
+        save(root / "run_rows", f"whole-{number}", contents)
     for number, line in enumerate(COMMAND_LINES):
         save(root / "command_line", f"line-{number}", line.replace(" ", "\n").encode())
 
