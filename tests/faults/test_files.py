@@ -10,7 +10,7 @@ from program import run
 
 
 class FailingFiles(FaultTest):
-    MOST = 12
+    MOST = 8
 
     @classmethod
     def setUpClass(cls):

@@ -18,7 +18,7 @@ PARTIAL = re.compile(r"(\.partial-|\.part$|\.images-)")
 
 
 class OutOfMemory(FaultTest):
-    MOST = 60
+    MOST = 40
 
     @classmethod
     def setUpClass(cls):
