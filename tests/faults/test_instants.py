@@ -67,7 +67,10 @@ class Instants(ProgramTest):
             result = json.loads((folder / "out" / "result.json").read_text())
             pictures = list((folder / "out").glob("final-*.png"))
             self.assertEqual(len(pictures), len(result["pairs"]))
-            self.assertEqual(result.get("interrupted", False), len(result["pairs"]) < 4)
+            # Also where all were walked and not all measured.
+            if not result.get("interrupted", False):
+                self.assertEqual(len(result["pairs"]), 4)
+                self.assertNotIn(None, [pair["final"]["ssim"] for pair in result["pairs"]])
             self.assertTrue(self.document("verify", "verify", folder / "out")["holds"])
         self.spread(lambda folder: ("traverse", "demo-resnet", "--source", self.picture(3), "--target",
                                     *(self.picture(k) for k in (1, 4, 5, 6)), "--iterations", 40, "--batch", 2, "-o",
