@@ -97,7 +97,8 @@ PublishedDigest read_digest(const EntryReader& entry) {
   const json& value = entry.value("digest");
   if (value.is_null()) return {};
   using Kind = PublishedDigest::Kind;
-  if (value == json{{"announced", true}}) return {Kind::announced, ""};
+  if (value.is_object() && value.size() == 1 && value.contains("announced") && value["announced"] == true)
+    return {Kind::announced, ""};
   for (const auto& [key, kind] : {std::pair{"sha256", Kind::sha256}, std::pair{"prefix", Kind::prefix}}) {
     if (!value.is_object() || value.size() != 1 || !value.contains(key) || !value[key].is_string()) continue;
     std::string digits = value[key].get<std::string>();
@@ -126,8 +127,9 @@ std::string read_address(const EntryReader& entry) {
 
 std::map<std::string, Preprocessing> read_preprocessings(const json& document, const std::string& file) {
   std::map<std::string, Preprocessing> result;
-  const EntryReader all(document.value("preprocessing", json()), fmt::format("{}: `preprocessing`", file));
-  for (const auto& item : document["preprocessing"].items()) {
+  const json& named = EntryReader(document, file).value("preprocessing");
+  const EntryReader all(named, fmt::format("{}: `preprocessing`", file));
+  for (const auto& item : named.items()) {
     const std::string where = fmt::format("{}: `preprocessing` \"{}\"", file, item.key());
     const EntryReader one(item.value(), where);
     constexpr std::array<std::string_view, 6> keys{"input_size", "resize", "interpolation", "crop", "mean", "std"};
@@ -219,13 +221,15 @@ std::vector<CatalogueEntry> read_entries(const json& document, const std::string
 const Catalogue& Catalogue::built_in() {
   static const Catalogue catalogue = [] {
     const std::string file = "the built-in catalogue";
-    return Catalogue(read_entries(parse_bounded(weights::embedded_catalogue(), file), file));
+    const JsonDocument document(parse_bounded(weights::embedded_catalogue(), file));
+    return Catalogue(read_entries(*document, file));
   }();
   return catalogue;
 }
 
 Catalogue Catalogue::read(const std::filesystem::path& path) {
-  return Catalogue(read_entries(read_small_json_file(path), path.string()));
+  const JsonDocument document(read_small_json_file(path));
+  return Catalogue(read_entries(*document, path.string()));
 }
 
 const CatalogueEntry* Catalogue::find(std::string_view name) const {

@@ -45,7 +45,8 @@ std::vector<std::string> classes_of_metadata(const std::map<std::string, std::st
                                              const std::string& file) {
   const auto written = metadata.find("classes");
   if (written == metadata.end()) return {};
-  const json list = parse_bounded(written->second, fmt::format("{}: the metadata's `classes`", file));
+  const JsonDocument document(parse_bounded(written->second, fmt::format("{}: the metadata's `classes`", file)));
+  const json& list = *document;
   std::vector<std::string> classes;
   if (list.is_array()) {
     for (const json& name : list) {

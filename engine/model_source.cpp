@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 FolderConfiguration read_folder_configuration(const fs::path& folder) {
   const fs::path path = folder / "config.json";
   if (!fs::exists(path)) return {};
-  return folder_configuration_from(read_small_json_file(path), path.string());
+  const JsonDocument document(read_small_json_file(path));
+  return folder_configuration_from(*document, path.string());
 }
 
 /// Architecture by option, else by the file; unknown ones are refused with what to do.

@@ -64,8 +64,9 @@ PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
     choice = {*catalogued->preprocessing, fmt::format("the catalogue's {}", catalogued->name), false};
   } else if (folder && std::filesystem::exists(*folder / "preprocessor_config.json")) {
     const std::filesystem::path file = *folder / "preprocessor_config.json";
-    choice = {preprocessing_from_hugging_face(read_small_json_file(file), family_default, file.string()),
-              "preprocessor_config.json", false};
+    const JsonDocument document(read_small_json_file(file));
+    choice = {preprocessing_from_hugging_face(*document, family_default, file.string()), "preprocessor_config.json",
+              false};
   }
   const bool has_options = options.mean || options.deviation || options.input_size || options.resize || options.crop ||
                            options.interpolation;

@@ -57,13 +57,14 @@ void check_written(const Preprocessing& written, const std::string& file) {
 }
 
 /// The value of a key; null where it is absent, as Hugging Face writes it too.
-json value_of(const json& document, const std::string& key) {
+const json& value_of(const json& document, const std::string& key) {
+  static const json null;
   const auto found = document.find(key);
-  return found == document.end() ? json() : *found;
+  return found == document.end() ? null : *found;
 }
 
 bool read_flag(const json& document, const std::string& key, bool otherwise, const std::string& file) {
-  const json value = value_of(document, key);
+  const json& value = value_of(document, key);
   if (value.is_null()) return otherwise;
   if (!value.is_boolean()) refuse(file, fmt::format("`{}` is neither true nor false", key));
   return value.get<bool>();
@@ -110,10 +111,10 @@ int resize_of_share(int crop, const json& share, const std::string& file) {
 
 void apply_hugging_face_sizes(const json& document, const std::string& file, Preprocessing& preprocessing) {
   using Sides = HuggingFaceSize::Sides;
-  const json share = value_of(document, "crop_pct");
-  const json crop_size = value_of(document, "crop_size");
+  const json& share = value_of(document, "crop_pct");
+  const json& crop_size = value_of(document, "crop_size");
   const bool crops = read_flag(document, "do_center_crop", !crop_size.is_null(), file);
-  const json written_size = value_of(document, "size");
+  const json& written_size = value_of(document, "size");
   if (written_size.is_null()) {
     if (crops || !share.is_null()) refuse(file, "a crop without `size`");
     return;
@@ -152,7 +153,8 @@ std::string preprocessing_to_json(const Preprocessing& preprocessing) {
     for (const float value : values) list.push_back(json::parse(fmt::format("{}", value)));
     return list;
   };
-  json document;
+  JsonDocument whole(json::object());
+  json& document = *whole;
   document["input_size"] = preprocessing.input_size;
   document["resize"] = preprocessing.resize;
   document["interpolation"] = preprocessing.interpolation == Interpolation::bilinear ? "bilinear" : "bicubic";
@@ -164,7 +166,8 @@ std::string preprocessing_to_json(const Preprocessing& preprocessing) {
 
 Preprocessing preprocessing_from_json(const std::string& text, const Preprocessing& defaults,
                                       const std::string& file_name) {
-  const json document = parse_bounded(text, fmt::format("{}: the `preprocessing`", file_name));
+  const JsonDocument whole(parse_bounded(text, fmt::format("{}: the `preprocessing`", file_name)));
+  const json& document = *whole;
   if (!document.is_object()) refuse(file_name, "is not a JSON object");
   Preprocessing result = defaults;
   if (document.contains("input_size")) {
@@ -188,18 +191,18 @@ Preprocessing preprocessing_from_hugging_face(const json& document, const Prepro
   for (const char* key : {"do_resize", "do_rescale"}) {
     if (!read_flag(document, key, true, file)) refuse(file, fmt::format("`{}` must be true", key));
   }
-  const json factor = value_of(document, "rescale_factor");
+  const json& factor = value_of(document, "rescale_factor");
   if (!factor.is_null() && !(factor.is_number() && std::abs(factor.get<double>() * 255 - 1) < 1e-3)) {
     refuse(file, "`rescale_factor` must be 1/255");
   }
   apply_hugging_face_sizes(document, file, preprocessing);
-  const json resample = value_of(document, "resample");
+  const json& resample = value_of(document, "resample");
   if (!resample.is_null()) {
     if (resample != 2 && resample != 3) refuse(file, "`resample` is neither 2 (bilinear) nor 3 (bicubic)");
     preprocessing.interpolation = resample == 3 ? Interpolation::bicubic : Interpolation::bilinear;
   }
-  const json mean = value_of(document, "image_mean");
-  const json deviation = value_of(document, "image_std");
+  const json& mean = value_of(document, "image_mean");
+  const json& deviation = value_of(document, "image_std");
   if (!mean.is_null()) preprocessing.mean = read_channels(mean, "image_mean", file);
   if (!deviation.is_null()) preprocessing.deviation = read_channels(deviation, "image_std", file);
   if (!read_flag(document, "do_normalize", true, file)) {

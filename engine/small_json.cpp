@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include <new>
+#include <system_error>
 
 #include "blindspot/error.h"
 
@@ -37,7 +39,24 @@ int depth_of(std::string_view text) {
   throw Error(ErrorKind::input, fmt::format("{} is longer than {} bytes", what, longest_small_json));
 }
 
+[[noreturn]] void refuse_by_errno(const std::string& name) {
+  const std::error_code reason(errno, std::generic_category());
+  if (reason == std::errc::not_enough_memory) throw std::bad_alloc();
+  throw Error(ErrorKind::input, fmt::format("{}: cannot be read: {}", name, reason.message()));
+}
+
+/// Leaves nothing that has elements. As deep as documents may be nested, which is not deep.
+void take_apart(nlohmann::json& value) {
+  if (!value.is_structured()) return;
+  for (nlohmann::json& element : value) take_apart(element);
+  value.clear();
+}
+
 }  // namespace
+
+JsonDocument::~JsonDocument() {
+  take_apart(value_);
+}
 
 nlohmann::json parse_bounded(std::string_view text, const std::string& what) {
   if (text.size() > longest_small_json) refuse_length(what);
@@ -56,10 +75,11 @@ nlohmann::json read_small_json_file(const std::filesystem::path& path) {
     throw Error(ErrorKind::input, fmt::format("{}: is not a regular file", name));
   }
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read", name));
+  if (!stream) refuse_by_errno(name);
   // One byte more than allowed tells a file that is too long, also one that grows.
   std::string text(longest_small_json + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) refuse_by_errno(name);
   text.resize(static_cast<std::size_t>(stream.gcount()));
   return parse_bounded(text, name + ": the file");
 }

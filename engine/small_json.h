@@ -4,15 +4,32 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace blindspot {
 
 /// Room for the names of some 21,000 classes; a document takes up to about 30 times its text in memory.
 inline constexpr std::size_t longest_small_json = std::size_t{4} << 20;
 inline constexpr int deepest_small_json = 32;
+
+/// Owns a document and takes it apart from the leaves on: nlohmann-json's own destructor asks for memory, and where
+/// there is none left nothing stops its exception before it ends the process.
+class JsonDocument {
+ public:
+  explicit JsonDocument(nlohmann::json value) : value_(std::move(value)) {}
+  JsonDocument(const JsonDocument&) = delete;
+  JsonDocument& operator=(const JsonDocument&) = delete;
+  ~JsonDocument();
+
+  const nlohmann::json& operator*() const { return value_; }
+  nlohmann::json& operator*() { return value_; }
+
+ private:
+  nlohmann::json value_;
+};
 
 /// `what` stands in front of the message: "file: the metadata's `classes`". Throws Error(input) for text that is longer
 /// than longest_small_json bytes, nested deeper than deepest_small_json or no JSON.

@@ -18,7 +18,8 @@ std::vector<std::string> read_lines(const std::string& file) {
     lines.push_back(line);
   }
   // A folder opens but cannot be read.
-  if (lines.empty() && !stream.eof()) throw Error(ErrorKind::input, fmt::format("{}: cannot be read", file));
+  if (stream.bad() || (lines.empty() && !stream.eof()))
+    throw Error(ErrorKind::input, fmt::format("{}: cannot be read", file));
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
   return lines;
 }

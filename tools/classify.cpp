@@ -60,14 +60,14 @@ std::vector<Ranked> likeliest(const std::vector<float>& logits) {
 }
 
 Json image_json(const NamedImage& image, const std::vector<float>& logits, const ClassNames& names) {
-  Json result;
+  Json result = Json::object();
   result["path"] = image.name;
   result["logits"] = Json::array();
   for (const float logit : logits) result["logits"].push_back(exact(logit));
   result["top"] = Json::array();
   for (const Ranked& ranked : likeliest(logits)) {
     const auto index = static_cast<std::int64_t>(ranked.index);
-    Json entry;
+    Json entry = Json::object();
     entry["class"] = index;
     entry["name"] = names.known() ? Json(names.name(index)) : Json(nullptr);
     entry["probability"] = ranked.probability;

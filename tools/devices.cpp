@@ -10,7 +10,7 @@ namespace blindspot::tools {
 namespace {
 
 Json device_json(const DeviceInformation& device) {
-  Json result;
+  Json result = Json::object();
   result["name"] = device.name;
   result["usable"] = device.usable;
   result["reason"] = device.usable ? Json(nullptr) : Json(device.reason);

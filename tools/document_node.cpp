@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -16,7 +17,15 @@ Json parse_document(const std::filesystem::path& path, const std::string& hint) 
   }
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read{}", path.string(), hint));
-  Json document = Json::parse(stream, nullptr, false);
+  // read(), for the parser lets the exception out with which libstdc++ reports what the disk refuses.
+  std::string text;
+  std::array<char, 65536> part{};
+  while (stream) {
+    stream.read(part.data(), part.size());
+    text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
+  }
+  if (stream.bad()) throw Error(ErrorKind::input, fmt::format("{}: cannot be read to its end", path.string()));
+  Json document = Json::parse(text, nullptr, false);
   if (document.is_discarded()) throw Error(ErrorKind::input, fmt::format("{}: is not JSON", path.string()));
   return document;
 }

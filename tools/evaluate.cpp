@@ -64,7 +64,7 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
 Json named_reasons(const std::vector<std::pair<std::string, std::string>>& list, const char* what) {
   Json entries = Json::array();
   for (const auto& [name, reason] : list) {
-    Json entry;
+    Json entry = Json::object();
     entry[what] = name;
     entry["reason"] = reason;
     entries.push_back(std::move(entry));
@@ -121,7 +121,7 @@ void print_estimate(const EvaluationEstimate& estimate, const EvaluateOptions& o
     result["unreadable"] = named_reasons(estimate.unreadable, "image");
     result["networks"] = Json::array();
     for (const EvaluationEstimate::Network& network : estimate.networks) {
-      Json entry;
+      Json entry = Json::object();
       entry["name"] = network.name;
       entry["dropped"] = network.dropped;
       entry["pairs"] = network.pairs;

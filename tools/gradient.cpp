@@ -73,7 +73,7 @@ void write_gradients(const std::string& path, const std::vector<NamedImage>& ima
 }
 
 Json gradient_json(const NamedImage& image, const Model::Gradient& gradient, std::int32_t class_index) {
-  Json result;
+  Json result = Json::object();
   result["path"] = image.name;
   result["class"] = class_index;
   result["probability"] = softmax(gradient.logits)[static_cast<std::size_t>(class_index)];

@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
+#include <system_error>
+
+#include "tools/text_output.h"
 
 namespace blindspot::tools {
 
@@ -17,7 +20,7 @@ Json exact(float value) {
 }
 
 Json document(const std::string& name) {
-  Json result;
+  Json result = Json::object();
   result["schema"] = fmt::format("blindspot/{}/1", name);
   result["version"] = version();
   return result;
@@ -27,7 +30,7 @@ Json to_json(const Preprocessing& preprocessing) {
   const auto channels = [](const std::array<float, 3>& values) {
     return Json{exact(values[0]), exact(values[1]), exact(values[2])};
   };
-  Json result;
+  Json result = Json::object();
   result["input_size"] = preprocessing.input_size;
   result["resize"] = preprocessing.resize;
   result["interpolation"] = preprocessing.interpolation == Interpolation::bilinear ? "bilinear" : "bicubic";
@@ -38,7 +41,7 @@ Json to_json(const Preprocessing& preprocessing) {
 }
 
 Json to_json(const ModelInformation& information) {
-  Json result;
+  Json result = Json::object();
   result["name"] = information.name;
   result["architecture"] = information.architecture;
   result["sha256"] = information.sha256.empty() ? Json(nullptr) : Json(information.sha256);
@@ -52,14 +55,18 @@ std::string to_text(const Json& document) {
 }
 
 void print(const std::string& text) {
+  errno = 0;
   std::cout << text << std::flush;
-  if (!std::cout) throw Error(ErrorKind::input, "stdout: cannot be written");
+  if (std::cout) return;
+  const std::error_code reason(errno, std::generic_category());
+  if (reason == std::errc::broken_pipe) throw ReaderGone();
+  throw Error(ErrorKind::input, "stdout: cannot be written" + (reason ? ": " + reason.message() : std::string()));
 }
 
 void write_text(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream stream(path, std::ios::binary);
-  stream << text << std::flush;
-  if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be written", path.string()));
+  const std::error_code reason = try_to_write_text(path, text);
+  if (!reason) return;
+  throw Error(ErrorKind::input, fmt::format("{}: cannot be written: {}", path.string(), reason.message()));
 }
 
 }  // namespace blindspot::tools

@@ -1,17 +1,24 @@
 // The program `blindspot`: finds the command, and turns what goes wrong into one line on stderr and an exit code. Uses
 // commands.h and the public interface.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <new>
 #include <span>
+#include <string_view>
+#include <system_error>
 
 #include "blindspot/model.h"
 #include "blindspot/stopping.h"
 #include "tools/commands.h"
+#include "tools/json_output.h"
+#include "tools/lost_file.h"
 #include "tools/near_miss.h"
+#include "tools/text_output.h"
 
 namespace blindspot::tools {
 namespace {
@@ -93,49 +100,97 @@ int dispatch(const Arguments& arguments, const StopSignals& stop) {
               fmt::format("no {} {}{} (see blindspot --help)", what, first, near_miss(first, command_names())));
 }
 
-/// Control characters, which a file's name may hold, would break the one line or the terminal.
-std::string printable(const std::string& text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
+/// Control characters, which a file's name may hold, would break the one line or the terminal. Asks for no memory,
+/// which may be what is missing.
+int report(std::string_view message, int exit_code, std::string_view before = "") {
+  std::array<char, 512> piece{};
+  std::size_t size = 0;
+  const auto put = [&](char letter) {
+    if (size == piece.size()) {
+      std::cerr.write(piece.data(), static_cast<std::streamsize>(size));
+      size = 0;
+    }
+    piece.at(size++) = letter;
+  };
+  for (const char letter : std::string_view("blindspot: ")) put(letter);
+  for (const char letter : before) put(letter);
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(message[i]);
     // U+0080 to U+009F are controls too; in UTF-8 they start with 0xC2.
-    const bool second_half = byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    const bool second_half =
+        byte == 0xC2 && i + 1 < message.size() && static_cast<unsigned char>(message[i + 1]) < 0xA0;
     if (second_half) ++i;
-    result += byte < 0x20 || byte == 0x7F || second_half ? '?' : text[i];
+    put(byte < 0x20 || byte == 0x7F || second_half ? '?' : message[i]);
   }
-  return result;
-}
-
-int report(const std::string& message, int exit_code) {
-  std::cerr << "blindspot: " << printable(message) << std::endl;
+  put('\n');
+  std::cerr.write(piece.data(), static_cast<std::streamsize>(size));
+  std::cerr.flush();
   return exit_code;
 }
 
-int run(const Arguments& arguments) {
-  const StopSignals stop;
+constexpr std::string_view out_of_memory = "out of memory; a smaller --batch takes less";
+
+/// What the standard library throws of its own, as an Error.
+[[noreturn]] void refuse_for_the_system(const std::system_error& error, const std::string& what) {
+  if (error.code() == std::errc::not_enough_memory) throw std::bad_alloc();
+  // No further thread, for example.
+  const bool less_may_do = error.code() == std::errc::resource_unavailable_try_again;
+  throw Error(less_may_do ? ErrorKind::device : ErrorKind::input, fmt::format("{}: {}", what, error.code().message()));
+}
+
+int run_command(const Arguments& arguments, const StopSignals& stop) {
   try {
     const int exit_code = dispatch(arguments, stop);
-    std::cout.flush();
-    if (!std::cout) return report("stdout: cannot be written", 3);
+    print("");
     // A signal that came too late to save any work still ends what comes after this program in a script.
     return stop.requested() ? stop.exit_code() : exit_code;
+  } catch (const std::filesystem::filesystem_error& error) {
+    refuse_for_the_system(error, error.path1().string());
+  } catch (const std::system_error& error) {
+    refuse_for_the_system(error, "the system refuses what is asked of it");
+  }
+}
+
+int run(std::span<char*> words) {
+  const IgnoredPipes pipes;
+  const StopSignals stop;
+  try {
+    return run_command({words.begin(), words.end()}, stop);
   } catch (const Stopped&) {
     return report("stopped; files written so far are whole", stop.exit_code());
+  } catch (const ReaderGone&) {
+    pipes.end();
+    return report("stdout: cannot be written: nobody reads it", 3);
   } catch (const Error& error) {
     return report(error.what(), static_cast<int>(error.kind()));
   } catch (const std::bad_alloc&) {
-    return report("out of memory; a smaller --batch takes less", 4);
-  } catch (const std::filesystem::filesystem_error& error) {
-    return report(fmt::format("{}: {}", error.path1().string(), error.code().message()), 3);
+    return report(out_of_memory, 4);
   } catch (const std::exception& error) {
-    return report(fmt::format("a fault of blindspot itself, please report it: {}", error.what()), 1);
+    return report(error.what(), 1, "a fault of blindspot itself, please report it: ");
   }
+}
+
+/// Where no exception can get out: mostly the destructors of nlohmann-json's documents, which ask for memory.
+[[noreturn]] void end_at_once() {
+  bool memory = false;
+  try {
+    if (std::current_exception()) std::rethrow_exception(std::current_exception());
+  } catch (const std::bad_alloc&) {
+    memory = true;
+  } catch (...) {
+    memory = false;
+  }
+  const int code = memory ? report("out of memory, and no room to tidy up; what is named .partial or .part may stay", 4)
+                          : report("a fault of blindspot itself, please report it: it ends in mid-air", 1);
+  _exit(code);
 }
 
 }  // namespace
 }  // namespace blindspot::tools
 
 int main(int count, char** words) {
+  std::set_terminate(blindspot::tools::end_at_once);
+  blindspot::tools::end_by_lost_files();
   const std::span<char*> all(words, static_cast<std::size_t>(count));
-  return blindspot::tools::run({all.begin() + (count > 0 ? 1 : 0), all.end()});
+  return blindspot::tools::run(count > 0 ? all.subspan(1) : all);
 }

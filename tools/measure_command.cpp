@@ -98,7 +98,7 @@ Json number_or_null(double value) {
 Json fractions_json(const std::array<double, 4>& fractions) {
   Json list = Json::array();
   for (std::size_t d = 0; d < fractions.size(); ++d) {
-    Json entry;
+    Json entry = Json::object();
     entry["drop"] = confidence_drops[d];
     entry["fraction"] = fractions[d];
     list.push_back(std::move(entry));
@@ -138,7 +138,7 @@ void add_check_options(CommandLine& line, CheckChoice& choice) {
 }
 
 Json check_json(const LowestPoint& lowest, const CheckOptions& options) {
-  Json result;
+  Json result = Json::object();
   result["resolution"] = options.resolution;
   result["delta"] = options.delta;
   result["minimum"] = number_or_null(lowest.probability);

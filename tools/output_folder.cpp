@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +17,7 @@
 #include <vector>
 
 #include "blindspot/error.h"
-#include "tools/json_output.h"
+#include "tools/text_output.h"
 
 namespace blindspot::tools {
 
@@ -72,24 +73,48 @@ void refuse_what_is_there(const std::string& name, const fs::path& path, bool ov
   }
 }
 
-/// Makes a folder of a name that nothing has, `beginning` and six characters. Throws Error(input) naming the path.
-fs::path make_unique_folder(const std::string& name, const std::string& beginning) {
+/// Six characters that another run, also one of the same number on another machine or in a container, does not have.
+std::string random_ending() {
   constexpr std::string_view characters = "abcdefghijklmnopqrstuvwxyz0123456789";
-  constexpr int most_tries = 100;
   std::random_device random;
   std::uniform_int_distribution<std::size_t> any(0, characters.size() - 1);
+  std::string ending;
+  while (ending.size() < 6) ending += characters[any(random)];
+  return ending;
+}
+
+/// Makes a folder of a name that nothing has, `beginning` and six characters. Throws Error(input) naming the path.
+fs::path make_unique_folder(const std::string& name, const std::string& beginning) {
+  constexpr int most_tries = 100;
   std::error_code error;
   fs::path path;
   for (int i = 0; i < most_tries; ++i) {
-    std::string ending;
-    while (ending.size() < 6) ending += characters[any(random)];
-    path = beginning + ending;
+    path = beginning + random_ending();
     if (fs::create_directory(path, error)) return path;
     if (error && error != std::errc::file_exists) break;
   }
   throw Error(ErrorKind::input, fmt::format("{}: the folder {} cannot be made: {}", name, path.string(),
                                             error ? error.message() : "its name is taken"));
 }
+
+/// Held while an existing folder is filled, so that two runs do not mix their files. Where a file system knows no locks
+/// it holds nothing.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder)
+      : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+ private:
+  int descriptor_;
+};
 
 /// Absolute, links resolved, without a slash at the end.
 fs::path final_path(const std::string& name) {
@@ -124,11 +149,15 @@ OutputFolder::OutputFolder(const std::string& path, bool overwrite, bool replace
 
 OutputFolder::~OutputFolder() {
   if (commit_called_) return;
-  std::error_code ignored;
-  fs::remove_all(partial_, ignored);
-  // Folders above it that were made for it go too, from the bottom, as far as they are empty.
-  for (fs::path folder = partial_.parent_path(); !first_made_.empty(); folder = folder.parent_path()) {
-    if (!fs::remove(folder, ignored) || folder == first_made_) break;
+  try {
+    std::error_code ignored;
+    fs::remove_all(partial_, ignored);
+    // Folders above it that were made for it go too, from the bottom, as far as they are empty.
+    for (fs::path folder = partial_.parent_path(); !first_made_.empty(); folder = folder.parent_path()) {
+      if (!fs::remove(folder, ignored) || folder == first_made_) break;
+    }
+  } catch (const std::exception&) {
+    // No memory to look for files with: they stay, as after a kill.
   }
 }
 
@@ -166,6 +195,7 @@ void OutputFolder::commit() {
 }
 
 void OutputFolder::fill_existing() {
+  const FolderLock alone(final_);
   // result.json goes first and comes last: wherever this ends, what has a result.json is whole.
   const auto result_json_last = [](const fs::path& a, const fs::path& b) {
     const bool last_a = a.filename() == "result.json";
@@ -214,23 +244,22 @@ void check_output_file(const std::string& path, bool overwrite) {
     throw Error(ErrorKind::input,
                 fmt::format("{}: cannot be written: {}", path, std::generic_category().message(errno)));
   }
-  close(descriptor);
+  const int closed = close(descriptor);
+  const int reason = errno;
   unlink(trial.c_str());
+  if (closed != 0) {
+    throw Error(ErrorKind::input,
+                fmt::format("{}: cannot be written: {}", path, std::generic_category().message(reason)));
+  }
 }
 
 void write_output_file(const std::string& path, const std::string& text) {
-  const std::string partial = fmt::format("{}.partial-{}", path, getpid());
-  try {
-    write_text(partial, text);
-  } catch (const Error&) {
-    unlink(partial.c_str());
-    throw Error(ErrorKind::input, fmt::format("{}: cannot be written", path));
-  }
-  if (std::rename(partial.c_str(), path.c_str()) == 0) return;
-  const int reason = errno;
+  const std::string partial = fmt::format("{}.partial-{}", path, random_ending());
+  std::error_code reason = try_to_write_text(partial, text);
+  if (!reason && std::rename(partial.c_str(), path.c_str()) != 0) reason.assign(errno, std::generic_category());
+  if (!reason) return;
   unlink(partial.c_str());
-  throw Error(ErrorKind::input,
-              fmt::format("{}: cannot be written: {}", path, std::generic_category().message(reason)));
+  throw Error(ErrorKind::input, fmt::format("{}: cannot be written: {}", path, reason.message()));
 }
 
 }  // namespace blindspot::tools

@@ -37,7 +37,7 @@ Json path_json(const OpenedMeasure& measure, WalkMode mode, const StraightPath& 
   result["minimum"] = exact(static_cast<float>(path.minimum));
   result["points"] = Json::array();
   for (const PathPoint& point : path.points) {
-    Json entry;
+    Json entry = Json::object();
     entry["t"] = point.t;
     entry["probability"] = exact(point.probability);
     result["points"].push_back(std::move(entry));

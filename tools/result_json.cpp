@@ -6,7 +6,7 @@ namespace blindspot::tools {
 namespace {
 
 Json to_json(const WalkParameters& parameters) {
-  Json result;
+  Json result = Json::object();
   result["step_size"] = exact(parameters.step_size);
   result["iterations"] = parameters.iterations;
   result["delta"] = exact(parameters.delta);
@@ -19,7 +19,7 @@ Json to_json(const WalkParameters& parameters) {
 }
 
 Json participant(const std::string& path, std::int32_t index, float probability) {
-  Json result;
+  Json result = Json::object();
   result["path"] = path;
   result["class"] = index;
   result["probability"] = exact(probability);
@@ -27,7 +27,7 @@ Json participant(const std::string& path, std::int32_t index, float probability)
 }
 
 Json final_of(const WalkedPair& pair) {
-  Json result;
+  Json result = Json::object();
   result["probability"] = exact(pair.result.probability);
   result["target_probability"] = exact(pair.result.target_probability);
   result["probability_8bit"] = exact(pair.probability_8bit);
@@ -52,7 +52,7 @@ Json records_of(const WalkedPair& pair) {
   Json records = Json::array();
   for (std::size_t i = 0; i < pair.result.records.size(); ++i) {
     const WalkRecord& record = pair.result.records[i];
-    Json entry;
+    Json entry = Json::object();
     entry["iteration"] = record.iteration;
     entry["probability"] = exact(record.probability);
     entry["target_probability"] = exact(record.target_probability);
@@ -65,7 +65,7 @@ Json records_of(const WalkedPair& pair) {
 Json pair_of(const WalkPlan& plan, const WalkedPair& pair) {
   const Participant& source = plan.sources[pair.numbers.source];
   const Participant& target = plan.targets[pair.numbers.target];
-  Json result;
+  Json result = Json::object();
   result["source"] = participant(source.path, source.predicted, pair.result.source_probability);
   result["target"] = participant(target.path, target.predicted, target.probability);
   result["start_probability"] = exact(pair.result.start_probability);
@@ -91,7 +91,7 @@ Json result_document(const Model& model, const DistanceMeasure& distances, const
   if (interrupted) result["interrupted"] = true;
   result["dropped"] = Json::array();
   for (const DroppedSource& dropped : plan.dropped) {
-    Json entry;
+    Json entry = Json::object();
     entry["source"] = dropped.path;
     entry["reason"] = dropped.reason;
     result["dropped"].push_back(std::move(entry));

@@ -68,7 +68,7 @@ Json simplex_json(const OpenedMeasure& measure, const SimplexCommand& command, c
   }
   result["points"] = Json::array();
   for (const SimplexPoint& point : hull.points) {
-    Json entry;
+    Json entry = Json::object();
     entry["t"] = point.t;
     entry["probability"] = exact(point.probability);
     result["points"].push_back(std::move(entry));

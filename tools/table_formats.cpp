@@ -209,7 +209,7 @@ Json numbers_json(const Numbers& numbers) {
   for (const auto& [name, value] : numbers) {
     result[name] = nullptr;
     if (!value) continue;
-    Json entry;
+    Json entry = Json::object();
     entry["mean"] = number(value->mean);
     entry["sd"] = number(value->deviation);
     result[name] = std::move(entry);
@@ -221,7 +221,7 @@ std::string as_json(const std::vector<TableRow>& rows) {
   Json result = document("table");
   result["rows"] = Json::array();
   for (const TableRow& row : rows) {
-    Json entry;
+    Json entry = Json::object();
     entry["model"] = row.model;
     entry["sources"] = row.sources;
     entry["pairs"] = row.pairs;

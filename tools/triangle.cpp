@@ -43,7 +43,7 @@ Json triangle_json(const OpenedMeasure& measure, WalkMode mode, const TriangleHu
   result["edge_minimum"] = number_or_null(metrics.edge_minimum);
   result["points"] = Json::array();
   for (const TrianglePoint& point : hull.points) {
-    Json entry;
+    Json entry = Json::object();
     entry["t"] = {point.t1, point.t2};
     entry["probability"] = exact(point.probability);
     result["points"].push_back(std::move(entry));

@@ -167,7 +167,7 @@ std::vector<PairCheck> check_pairs(Model& model, const RecordedResult& result, s
 }
 
 Json pair_json(const RecordedPair& pair, const PairCheck& check) {
-  Json result;
+  Json result = Json::object();
   result["source"] = pair.source_path;
   result["target"] = pair.target_path;
   result["holds"] = check.holds;
@@ -175,7 +175,7 @@ Json pair_json(const RecordedPair& pair, const PairCheck& check) {
   result["within_delta"] = check.within_delta;
   result["numbers"] = Json::array();
   for (const Comparison& comparison : check.comparisons) {
-    Json entry;
+    Json entry = Json::object();
     entry["name"] = comparison.name;
     entry["recorded"] = comparison.recorded;
     entry["recomputed"] = comparison.recomputed;

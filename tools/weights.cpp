@@ -27,7 +27,7 @@ Json summary_json(const WeightSummary& summary) {
   for (const auto& [key, value] : summary.metadata) result["metadata"][key] = value;
   result["tensors"] = Json::array();
   for (const TensorSummary& tensor : summary.tensors) {
-    Json entry;
+    Json entry = Json::object();
     entry["name"] = tensor.name;
     entry["shape"] = tensor.shape;
     entry["dtype"] = tensor.type;

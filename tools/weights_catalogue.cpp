@@ -22,7 +22,7 @@ Json text_or_null(const std::string& text) {
 }
 
 Json entry_json(const CatalogueEntry& entry, const std::filesystem::path& folder) {
-  Json result;
+  Json result = Json::object();
   result["name"] = entry.name;
   result["aliases"] = entry.aliases;
   result["architecture"] = text_or_null(entry.architecture);
@@ -91,7 +91,7 @@ Json checks_json(const std::vector<NamedCheck>& checks, const std::filesystem::p
   result["good"] = good;
   result["networks"] = Json::array();
   for (const auto& [name, check] : checks) {
-    Json entry;
+    Json entry = Json::object();
     entry["name"] = name;
     entry["state"] = state_text(check.state);
     entry["detail"] = text_or_null(check.detail);

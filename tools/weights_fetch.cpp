@@ -47,7 +47,7 @@ Json fetch_json(const std::vector<NamedFetch>& all) {
   Json result = document("weights-fetch");
   result["networks"] = Json::array();
   for (const auto& [entry, fetched] : all) {
-    Json one;
+    Json one = Json::object();
     one["name"] = entry->name;
     one["path"] = fetched.path.string();
     one["was_there"] = fetched.was_there;

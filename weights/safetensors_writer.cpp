@@ -3,6 +3,7 @@
 #include "weights/safetensors_writer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <set>
 
@@ -20,9 +21,20 @@ std::uint64_t byte_count(const TensorInformation& tensor) {
   return static_cast<std::uint64_t>(tensor.count() * size_of(tensor.type));
 }
 
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump();
+}
+
+/// Put together as text: a document of JSON asks for memory when it is destroyed.
 std::string header_of(const std::map<std::string, std::string>& metadata, const std::vector<TensorToWrite>& tensors) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::string text = "{";
+  if (!metadata.empty()) {
+    text += "\"__metadata__\":{";
+    for (const auto& [key, value] : metadata) {
+      text += fmt::format("{}{}:{}", text.back() == '{' ? "" : ",", quoted(key), quoted(value));
+    }
+    text += '}';
+  }
   std::set<std::string_view> names;
   std::uint64_t at = 0;
   for (const TensorToWrite& tensor : tensors) {
@@ -31,11 +43,12 @@ std::string header_of(const std::map<std::string, std::string>& metadata, const 
       throw Error(ErrorKind::fault, fmt::format("tensor {} would be written twice", printable(information.name)));
     }
     const std::uint64_t end = at + byte_count(information);
-    header[information.name] = {
-        {"dtype", to_string(information.type)}, {"shape", information.shape}, {"data_offsets", {at, end}}};
+    text +=
+        fmt::format(R"({}{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", text.back() == '{' ? "" : ",",
+                    quoted(information.name), to_string(information.type), fmt::join(information.shape, ","), at, end);
     at = end;
   }
-  std::string text = header.dump();
+  text += '}';
   text.resize((text.size() + alignment - 1) / alignment * alignment, ' ');
   return text;
 }

@@ -2,9 +2,11 @@
 #include "weights/sha256.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <array>
+#include <new>
 
 #include "blindspot/error.h"
 
@@ -16,7 +18,11 @@ EVP_MD_CTX* digest_context(void* context) {
 }
 
 void require(int success) {
-  if (success != 1) throw Error(ErrorKind::fault, "OpenSSL does not compute SHA-256");
+  if (success == 1) return;
+  const bool memory = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+  ERR_clear_error();
+  if (memory) throw std::bad_alloc();
+  throw Error(ErrorKind::fault, "OpenSSL does not compute SHA-256");
 }
 
 }  // namespace

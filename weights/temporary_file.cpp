@@ -7,16 +7,22 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <random>
 #include <system_error>
 
 #include "weights/message.h"
 
 namespace blindspot::weights {
 
-TemporaryFile::TemporaryFile(const std::filesystem::path& destination)
-    : destination_(destination),
-      name_(destination.parent_path() / fmt::format(".{}.{}.part", destination.filename().string(), ::getpid())),
-      descriptor_(::open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+TemporaryFile::TemporaryFile(const std::filesystem::path& destination) : destination_(destination) {
+  // Not the number of the process alone: another container's may be the same, and two threads share it.
+  std::random_device random;
+  const int process = ::getpid();
+  do {
+    name_ = destination.parent_path() /
+            fmt::format(".{}.{}-{:08x}.part", destination.filename().string(), process, random());
+    descriptor_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (descriptor_ < 0 && errno == EEXIST);
   if (descriptor_ < 0) refuse_by_errno();
 }
 
@@ -42,8 +48,9 @@ void TemporaryFile::rename() {
 }
 
 void TemporaryFile::refuse_by_errno() const {
+  const int reason = errno;
   refuse(printable(destination_.string()),
-         fmt::format("cannot be written: {}", std::generic_category().message(errno)));
+         fmt::format("cannot be written: {}", std::generic_category().message(reason)));
 }
 
 }  // namespace blindspot::weights

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "weights/message.h"
 #include "weights/zip_directory.h"
@@ -29,17 +30,14 @@ std::uint32_t crc_of(std::span<const std::byte> bytes, std::uint32_t crc = 0) {
 class Inflater {
  public:
   explicit Inflater(std::span<const std::byte> packed) : packed_(packed) {
-    started_ = inflateInit2(&stream_, -15) == Z_OK;
+    if (inflateInit2(&stream_, -15) != Z_OK) throw std::bad_alloc();
   }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
-  ~Inflater() {
-    if (started_) ::inflateEnd(&stream_);
-  }
+  ~Inflater() { ::inflateEnd(&stream_); }
 
   /// Fills as much of `out` as the stream has; less only at its end. Nothing if the stream is damaged.
   std::optional<std::size_t> read(std::span<std::byte> out) {
-    if (!started_) return std::nullopt;
     std::size_t filled = 0;
     while (filled < out.size() && !ended_) {
       const std::size_t in = std::min(largest_piece, packed_.size()),
@@ -49,6 +47,7 @@ class Inflater {
       stream_.next_out = reinterpret_cast<Bytef*>(out.data() + filled);
       stream_.avail_out = static_cast<uInt>(room);
       const int status = ::inflate(&stream_, Z_NO_FLUSH);
+      if (status == Z_MEM_ERROR) throw std::bad_alloc();
       const std::size_t used = in - stream_.avail_in, made = room - stream_.avail_out;
       packed_ = packed_.subspan(used);
       filled += made;
@@ -61,7 +60,7 @@ class Inflater {
  private:
   std::span<const std::byte> packed_;
   z_stream stream_{};
-  bool started_ = false, ended_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace

@@ -67,11 +67,13 @@ class CpuAttention final : public Attention {
       gather(qkv, image, head, 0, 3, scratch.queries);
       gather(qkv, image, head, 1, 3, scratch.keys);
       gather(qkv, image, head, 2, 3, scratch.values);
-      bool done = multiply(products, products.from_rows, scratch, scratch.queries, scratch.keys, scratch.scores);
+      dnnl_status_t outcome =
+          multiply(products, products.from_rows, scratch, scratch.queries, scratch.keys, scratch.scores);
       softmax(scratch, row_sums(log_sum_exp, image, head));
-      done &= multiply(products, products.from_square, scratch, scratch.probabilities, scratch.values, scratch.result);
+      outcome = std::max(outcome, multiply(products, products.from_square, scratch, scratch.probabilities,
+                                           scratch.values, scratch.result));
       scatter(scratch.result, image, head, 0, 1, out);
-      return done;
+      return outcome;
     });
   }
 
@@ -84,16 +86,21 @@ class CpuAttention final : public Attention {
       gather(qkv, image, head, 1, 3, scratch.keys);
       gather(qkv, image, head, 2, 3, scratch.values);
       gather(dout, image, head, 0, 1, scratch.dout);
-      bool done = multiply(products, products.from_rows, scratch, scratch.queries, scratch.keys, scratch.scores);
-      done &= multiply(products, products.from_rows, scratch, scratch.dout, scratch.values, scratch.dprobabilities);
+      dnnl_status_t outcome =
+          multiply(products, products.from_rows, scratch, scratch.queries, scratch.keys, scratch.scores);
+      outcome = std::max(outcome, multiply(products, products.from_rows, scratch, scratch.dout, scratch.values,
+                                           scratch.dprobabilities));
       softmax_gradient(scratch, row_sums(log_sum_exp, image, head));
-      done &= multiply(products, products.from_square, scratch, scratch.dscores, scratch.keys, scratch.result);
+      outcome = std::max(
+          outcome, multiply(products, products.from_square, scratch, scratch.dscores, scratch.keys, scratch.result));
       scatter(scratch.result, image, head, 0, 3, dqkv);
-      done &= multiply(products, products.from_turned, scratch, scratch.dscores, scratch.queries, scratch.result);
+      outcome = std::max(
+          outcome, multiply(products, products.from_turned, scratch, scratch.dscores, scratch.queries, scratch.result));
       scatter(scratch.result, image, head, 1, 3, dqkv);
-      done &= multiply(products, products.from_turned, scratch, scratch.probabilities, scratch.dout, scratch.result);
+      outcome = std::max(outcome, multiply(products, products.from_turned, scratch, scratch.probabilities, scratch.dout,
+                                           scratch.result));
       scatter(scratch.result, image, head, 2, 3, dqkv);
-      return done;
+      return outcome;
     });
   }
 
@@ -105,18 +112,19 @@ class CpuAttention final : public Attention {
     const std::size_t bytes = carve(nullptr, nullptr);
     const Array memory = device_.array(Type::uint8, {workers, static_cast<std::int64_t>(bytes)});
     const std::int64_t heads = description_.batch * description_.heads;
-    std::atomic<bool> failed = false;
+    std::atomic<dnnl_status_t> failure = dnnl_success;
     device_.parallel_for(workers, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t worker = begin; worker < end; ++worker) {
         HeadScratch scratch{};
         carve(memory.data() + static_cast<std::size_t>(worker) * bytes, &scratch);
         HeadProducts& products = products_[static_cast<std::size_t>(worker)];
         for (std::int64_t head = heads * worker / workers; head < heads * (worker + 1) / workers; ++head) {
-          if (!body(head / description_.heads, head % description_.heads, products, scratch)) failed = true;
+          const dnnl_status_t outcome = body(head / description_.heads, head % description_.heads, products, scratch);
+          if (outcome != dnnl_success) failure = outcome;
         }
       }
     });
-    if (failed) throw Error(ErrorKind::fault, "a matrix product of attention failed in oneDNN");
+    check_outcome(failure, "matrix product of attention");
   }
 
   /// Divides a thread's memory; returns how much it needs.
@@ -147,8 +155,8 @@ class CpuAttention final : public Attention {
   }
 
   template <typename Result>
-  static bool multiply(HeadProducts& products, Primitive& product, const HeadScratch& scratch, const std::byte* a,
-                       const std::byte* b, Result* c) {
+  static dnnl_status_t multiply(HeadProducts& products, Primitive& product, const HeadScratch& scratch,
+                                const std::byte* a, const std::byte* b, Result* c) {
     return product.compute(products.stream.get(), scratch.library,
                            {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, reinterpret_cast<std::byte*>(c)}});
   }

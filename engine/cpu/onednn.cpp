@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <new>
 #include <utility>
 
 namespace blindspot::cpu {
@@ -137,6 +138,14 @@ ThreadsInUse::~ThreadsInUse() {
   if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
 }
 
+void check_outcome(dnnl_status_t outcome, const std::string& what) {
+  if (outcome == dnnl_success) return;
+  if (outcome == dnnl_out_of_memory) {
+    throw OutOfMemory(fmt::format("out of memory in oneDNN's {}; choose a smaller --batch", what));
+  }
+  throw Error(ErrorKind::fault, fmt::format("oneDNN's {} failed or lacks an argument", what));
+}
+
 Primitive::Primitive(const CpuDevice& device, dnnl::primitive primitive, const std::vector<Part>& parts,
                      const Layout& scratchpad, const Layout& weights, std::string implementation)
     : primitive_(std::move(primitive)),
@@ -166,11 +175,14 @@ bool Primitive::set_addresses(std::initializer_list<Argument> arguments, std::by
   return scratchpad_bytes_ == 0 || dnnl_memory_set_data_handle(arguments_.back().memory, scratchpad) == dnnl_success;
 }
 
-bool Primitive::compute(dnnl_stream_t stream, std::byte* scratchpad,
-                        std::initializer_list<Argument> arguments) noexcept {
-  return set_addresses(arguments, scratchpad) &&
-         dnnl_primitive_execute(primitive_.get(), stream, static_cast<int>(arguments_.size()), arguments_.data()) ==
-             dnnl_success;
+dnnl_status_t Primitive::compute(dnnl_stream_t stream, std::byte* scratchpad,
+                                 std::initializer_list<Argument> arguments) noexcept {
+  if (!set_addresses(arguments, scratchpad)) return dnnl_invalid_arguments;
+  try {
+    return dnnl_primitive_execute(primitive_.get(), stream, static_cast<int>(arguments_.size()), arguments_.data());
+  } catch (const std::bad_alloc&) {
+    return dnnl_out_of_memory;  // it keeps its arguments in a map, whose exception it lets out
+  }
 }
 
 void Primitive::execute(CpuDevice& device, std::initializer_list<Argument> arguments) {
@@ -178,9 +190,7 @@ void Primitive::execute(CpuDevice& device, std::initializer_list<Argument> argum
   if (scratchpad_bytes_ > 0) scratchpad = device.array(Type::uint8, {static_cast<std::int64_t>(scratchpad_bytes_)});
   if (device.rehearsing()) return;
   const ThreadsInUse threads(device.threads());
-  if (!compute(device.library().stream.get(), scratchpad.data(), arguments)) {
-    throw Error(ErrorKind::fault, fmt::format("oneDNN's {} failed or lacks an argument", implementation_));
-  }
+  check_outcome(compute(device.library().stream.get(), scratchpad.data(), arguments), implementation_);
 }
 
 Primitive convolution_primitive(const CpuDevice& device, const ConvolutionPlan& plan) {

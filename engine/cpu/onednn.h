@@ -32,6 +32,9 @@ class ThreadsInUse {
   int before_;
 };
 
+/// Throws for what oneDNN says of an execution, unless it succeeded. `what` was executed.
+void check_outcome(dnnl_status_t outcome, const std::string& what);
+
 /// A oneDNN primitive with its memory objects made beforehand, so that executing it only sets addresses.
 class Primitive {
  public:
@@ -54,8 +57,9 @@ class Primitive {
   /// must be given.
   void execute(CpuDevice& device, std::initializer_list<Argument> arguments);
   /// Computes on the calling thread alone, which may be one of a parallel loop if no other thread uses this object; the
-  /// primitive must have been made for one thread. Returns false if it failed.
-  bool compute(dnnl_stream_t stream, std::byte* scratchpad, std::initializer_list<Argument> arguments) noexcept;
+  /// primitive must have been made for one thread.
+  dnnl_status_t compute(dnnl_stream_t stream, std::byte* scratchpad,
+                        std::initializer_list<Argument> arguments) noexcept;
 
   /// How the weights must lie in memory.
   const dnnl::memory::desc& weights() const { return weights_; }

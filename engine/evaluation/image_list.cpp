@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <exception>
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <new>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -225,6 +227,7 @@ std::vector<std::uint8_t> bytes_of(const fs::path& path) {
   if (!fs::exists(path, error)) throw Error(ErrorKind::input, "does not exist");
   if (!fs::is_regular_file(path, error)) throw Error(ErrorKind::input, "is not a file");
   std::ifstream stream(path, std::ios::binary);
+  if (!stream && errno == ENOMEM) throw std::bad_alloc();
   // read(), for an iterator lets the exception out with which libstdc++ reports what the disk refuses.
   std::vector<std::uint8_t> bytes;
   std::array<char, 65536> part{};
@@ -249,6 +252,7 @@ ReadImage read_one(const FoundImage& found, const std::vector<Preprocessing>& pr
       read.image.pictures.push_back(preprocess(picture, preprocessing));
     }
   } catch (const Error& error) {
+    if (error.kind() != ErrorKind::input) throw;  // no memory: says nothing about the image
     read.reason = error.what();
     const std::string prefix = found.name + ": ";
     if (read.reason.starts_with(prefix)) read.reason.erase(0, prefix.size());
@@ -272,11 +276,16 @@ std::vector<ReadImage> read_together(std::span<const FoundImage> images,
       }
     }
   };
-  std::vector<std::thread> threads;
-  const std::size_t count = std::min<std::size_t>(std::max(1U, std::thread::hardware_concurrency()), images.size());
-  threads.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work);
-  for (std::thread& thread : threads) thread.join();
+  {
+    std::vector<std::jthread> threads;
+    const std::size_t count = std::min<std::size_t>(std::max(1U, std::thread::hardware_concurrency()), images.size());
+    try {
+      for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work);
+    } catch (const std::exception&) {
+      // The system gives no more of them: fewer will do.
+    }
+    work();
+  }
   if (failure) std::rethrow_exception(failure);
   return read;
 }

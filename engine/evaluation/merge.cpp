@@ -1,9 +1,14 @@
 // merge_evaluations(): the shards of one run joined into one database, table by table. Sees run_rows.h, run_store.h.
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <memory>
+#include <random>
 #include <string_view>
+#include <system_error>
 
 #include "blindspot/error.h"
 #include "blindspot/evaluation.h"
@@ -142,6 +147,17 @@ void write_merged(const Shards& shards, RunStore& merged, const Cancelled& cance
   transaction.commit();
 }
 
+/// Refuses a name that has been taken meanwhile, as far as the file system can tell in one step.
+void rename_to_new(const std::filesystem::path& from, const std::filesystem::path& to) {
+  int reason = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0 ? 0 : errno;
+  if (reason == EINVAL || reason == ENOSYS) reason = std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+  if (reason == 0) return;
+  const std::string what = reason == EEXIST
+                               ? "has appeared meanwhile; name a new file"
+                               : fmt::format("cannot be written: {}", std::generic_category().message(reason));
+  throw Error(ErrorKind::input, fmt::format("{}: {}", to.string(), what));
+}
+
 /// Removes the file and what SQLite has put beside it.
 void remove_database(const std::filesystem::path& path) {
   std::error_code ignored;
@@ -163,9 +179,10 @@ void merge_evaluations(const std::vector<std::filesystem::path>& shards, const s
   const Shards opened = open_all(shards);
   check_parts(opened);
   check_common(opened);
-  // Whole or not there: it gets its name when all is in it.
-  const std::filesystem::path partial = merged.string() + ".partial";
-  remove_database(partial);
+  // Whole or not there: it gets its name when all is in it. The other name is this run's alone, for another may be at
+  // the same.
+  std::random_device random;
+  const std::filesystem::path partial = fmt::format("{}.partial-{:08x}", merged.string(), random());
   try {
     {
       RunStore store(partial);
@@ -173,7 +190,7 @@ void merge_evaluations(const std::vector<std::filesystem::path>& shards, const s
       // A log that stayed behind would not come along.
       store.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)");
     }
-    std::filesystem::rename(partial, merged);
+    rename_to_new(partial, merged);
   } catch (...) {
     remove_database(partial);
     throw;

@@ -98,8 +98,8 @@ std::vector<EvaluatedModel> read_models(Connection& connection) {
     information.weights_sha256 = rows.text(4);
     information.preprocessing = preprocessing_from_json(rows.text(5), {}, connection.name());
     information.preprocessing_source = rows.text(6);
-    const nlohmann::json classes = parse_bounded(rows.text(7), connection.name() + ": a network's classes");
-    for (const nlohmann::json& name : classes) {
+    const JsonDocument classes(parse_bounded(rows.text(7), connection.name() + ": a network's classes"));
+    for (const nlohmann::json& name : *classes) {
       information.classes.push_back(name.is_string() ? name.get<std::string>() : "");
     }
     information.class_count = rows.integer(8);

@@ -56,7 +56,19 @@ std::string reason_of(int code, const char* message) {
   }
 }
 
+/// Throws the Error that SQLite's code asks for.
+[[noreturn]] void refuse(const std::string& name, int code, const char* message) {
+  if ((code & 0xFF) == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM) {
+    throw OutOfMemory(fmt::format("{}: out of memory; what is finished is kept", name));
+  }
+  throw Error(ErrorKind::input, fmt::format("{}: {}", name, reason_of(code, message)));
+}
+
 }  // namespace
+
+void DatabaseCloser::operator()(sqlite3* database) const {
+  sqlite3_close(database);
+}
 
 Statement::Statement(Connection& connection, const std::string& sql) : connection_(connection) {
   const int code = sqlite3_prepare_v2(connection.handle(), sql.c_str(), -1, &statement_, nullptr);
@@ -184,31 +196,23 @@ Connection::Connection(const std::filesystem::path& path, Access access) : name_
   }
   open(uri_of(path, "?mode=ro"), SQLITE_OPEN_READONLY);
   // A finished database on a medium that cannot be written has no room for SQLite's shared memory and needs none.
-  const int code = sqlite3_exec(database_, "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr);
+  const int code = sqlite3_exec(handle(), "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr);
   if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) return;
   if (std::filesystem::exists(name_ + "-wal")) fail(code);
-  sqlite3_close(database_);
-  database_ = nullptr;
+  database_.reset();
   open(uri_of(path, "?immutable=1"), SQLITE_OPEN_READONLY);
 }
 
 void Connection::open(const std::string& uri, int flags) {
-  const int code = sqlite3_open_v2(uri.c_str(), &database_, flags | SQLITE_OPEN_URI, nullptr);
-  if (code != SQLITE_OK) {
-    const std::string reason = reason_of(code, sqlite3_errstr(code));
-    sqlite3_close(database_);
-    database_ = nullptr;
-    throw Error(ErrorKind::input, fmt::format("{}: {}", name_, reason));
-  }
-  sqlite3_busy_timeout(database_, milliseconds_to_wait);
-}
-
-Connection::~Connection() {
-  sqlite3_close(database_);
+  sqlite3* database = nullptr;
+  const int code = sqlite3_open_v2(uri.c_str(), &database, flags | SQLITE_OPEN_URI, nullptr);
+  database_.reset(database);
+  if (code != SQLITE_OK) refuse(name_, code, sqlite3_errstr(code));
+  sqlite3_busy_timeout(database, milliseconds_to_wait);
 }
 
 void Connection::execute(const std::string& sql) {
-  const int code = sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr);
+  const int code = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code);
 }
 
@@ -218,10 +222,12 @@ std::int64_t Connection::integer(const std::string& sql) {
 }
 
 void Connection::fail(int code) const {
-  throw Error(ErrorKind::input, fmt::format("{}: {}", name_, reason_of(code, sqlite3_errmsg(database_))));
+  refuse(name_, code, sqlite3_errmsg(database_.get()));
 }
 
 Transaction::Transaction(Connection& connection, Access access) : connection_(connection) {
+  // Left open by one whose ROLLBACK had no memory.
+  if (sqlite3_get_autocommit(connection.handle()) == 0) connection.execute("ROLLBACK");
   connection.execute(access == Access::read ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 

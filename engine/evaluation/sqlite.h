@@ -64,13 +64,16 @@ class Statement {
   int bound_ = 0;
 };
 
+struct DatabaseCloser {
+  void operator()(sqlite3* database) const;
+};
+
 class Connection {
  public:
-  /// `write`: makes the file if it does not exist. Throws Error(input), as all here.
+  /// `write`: makes the file if it does not exist. Throws Error(input), as all here, or OutOfMemory.
   Connection(const std::filesystem::path& path, Access access);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection();
 
   void execute(const std::string& sql);
   /// The first column of the first row.
@@ -78,13 +81,13 @@ class Connection {
   /// Throws the Error that SQLite's code asks for.
   [[noreturn]] void fail(int code) const;
   const std::string& name() const { return name_; }
-  sqlite3* handle() { return database_; }
+  sqlite3* handle() { return database_.get(); }
 
  private:
   void open(const std::string& uri, int flags);
 
   std::string name_;
-  sqlite3* database_ = nullptr;
+  std::unique_ptr<sqlite3, DatabaseCloser> database_;
 };
 
 /// Rolled back unless committed. Access::read: one moment of the database, nothing to commit.

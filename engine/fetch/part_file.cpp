@@ -98,7 +98,7 @@ std::optional<PartOrigin> PartFile::origin() const {
 }
 
 void PartFile::remember(const PartOrigin& origin) const {
-  json document;
+  json document = json::object();
   document["address"] = origin.address;
   document["validator"] = origin.validator;
   document["announced_sha256"] = origin.announced_sha256;

@@ -219,7 +219,7 @@ class RowCounter {
 class PixelStream {
  public:
   explicit PixelStream(const std::string& name) : name_(name), window_(1U << 16) {
-    if (inflateInit(&stream_) != Z_OK) throw Error(ErrorKind::device, "out of memory while reading " + name);
+    if (inflateInit(&stream_) != Z_OK) refuse_for_memory();
   }
   PixelStream(const PixelStream&) = delete;
   PixelStream& operator=(const PixelStream&) = delete;
@@ -234,6 +234,7 @@ class PixelStream {
       stream_.next_out = window_.data();
       stream_.avail_out = static_cast<uInt>(window_.size());
       const int status = inflate(&stream_, Z_NO_FLUSH);
+      if (status == Z_MEM_ERROR) refuse_for_memory();
       if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
         refuse(name_, fmt::format("damaged PNG: its pixel data do not inflate ({})",
                                   stream_.msg != nullptr ? stream_.msg : "preset dictionary"));
@@ -245,6 +246,7 @@ class PixelStream {
     }
   }
 
+  [[noreturn]] void refuse_for_memory() const { throw OutOfMemory("out of memory while reading " + name_); }
   bool ended() const { return ended_; }
 
  private:

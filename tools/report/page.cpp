@@ -29,7 +29,7 @@ std::string data_text(const Json& data) {
 }
 
 Json data_of(const PageParts& parts) {
-  Json data;
+  Json data = Json::object();
   data["scale"] = Json::array();
   for (const Rgb& colour : confidence_scale()) data["scale"].push_back(hexadecimal(colour));
   data["walks"] = parts.walks;

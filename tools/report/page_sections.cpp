@@ -81,13 +81,13 @@ Json json_number(double value) {
 
 Json walk_data(const std::vector<Stop>& stops, const Pair& pair, const Run& run, PictureTable& pictures) {
   const Axes axes = curve_axes(run);
-  Json walk;
+  Json walk = Json::object();
   walk["plot"] = {axes.top_left.x, axes.top_left.y, axes.width, axes.height, axes.x.high};
   walk["source"] = pair.source.label;
   walk["target"] = pair.target.label;
   walk["stops"] = Json::array();
   for (const Stop& stop : stops) {
-    Json entry;
+    Json entry = Json::object();
     entry["label"] = stop.label;
     entry["iteration"] = stop.iteration;
     entry["p"] = json_number(stop.probability);

@@ -14,7 +14,7 @@ namespace {
 
 Json triangle_data(const Triangle& triangle, const std::array<Picture, 3>& corners, PictureTable& pictures) {
   const TriangleLayout layout = triangle_layout(corners);
-  Json data;
+  Json data = Json::object();
   data["size"] = {layout.width, layout.height};
   data["corners"] = Json::array();
   for (const Point& corner : layout.corners) data["corners"].push_back({corner.x, corner.y});
