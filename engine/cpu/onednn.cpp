@@ -138,7 +138,7 @@ ThreadsInUse::~ThreadsInUse() {
   if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
 }
 
-void check_outcome(dnnl_status_t outcome, const std::string& what) {
+void check_outcome(dnnl_status_t outcome, std::string_view what) {
   if (outcome == dnnl_success) return;
   if (outcome == dnnl_out_of_memory) {
     throw OutOfMemory(fmt::format("out of memory in oneDNN's {}; choose a smaller --batch", what));

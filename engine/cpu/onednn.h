@@ -8,6 +8,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/cpu/cpu_device_class.h"
@@ -33,7 +34,7 @@ class ThreadsInUse {
 };
 
 /// Throws for what oneDNN says of an execution, unless it succeeded. `what` was executed.
-void check_outcome(dnnl_status_t outcome, const std::string& what);
+void check_outcome(dnnl_status_t outcome, std::string_view what);
 
 /// A oneDNN primitive with its memory objects made beforehand, so that executing it only sets addresses.
 class Primitive {
