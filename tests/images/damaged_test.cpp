@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <array>
+#include <random>
 #include <string_view>
 
 #include "tests/images/comparing.h"
@@ -189,6 +190,19 @@ TEST_CASE("damage to any byte of a JPEG is survived") {
     for (const int value : {0x00, 0xFF, 0x80, 0x11}) {
       Bytes damaged = jpeg;
       damaged[i] = static_cast<std::uint8_t>(value);
+      refusal(damaged, "made");
+    }
+  }
+}
+
+TEST_CASE("damage to several bytes of a picture at once is survived") {
+  std::mt19937 random(1);
+  for (const Bytes& good : {made_jpeg(33, 17, 75), made_progressive_jpeg(3), encode_png(made_picture(19, 16))}) {
+    std::uniform_int_distribution<std::size_t> place(0, good.size() - 1);
+    for (unsigned round = 0; round < 3000; ++round) {
+      CAPTURE(round);
+      Bytes damaged = good;
+      for (unsigned i = 0; i < 2 + round % 7; ++i) damaged[place(random)] = static_cast<std::uint8_t>(random());
       refusal(damaged, "made");
     }
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <random>
 
 #include "../shared_material.h"
 #include "allocation_meter.h"
@@ -138,6 +139,31 @@ TEST_CASE("a changed byte does no harm") {
         CHECK(error.kind() == ErrorKind::input);
       }
       byte = ~byte;
+    }
+    CHECK(peak_allocated_bytes() < 16 * mebibyte);
+  }
+}
+
+TEST_CASE("several changed bytes at once do no harm") {
+  const auto folder = shared_material("fixtures/weights");
+  if (!folder) return;
+  const auto files = json_of(*folder / "truncations.json")["files"].get<std::vector<std::string>>();
+  REQUIRE(!files.empty());
+  std::mt19937 random(1);
+  for (const std::string& file : files) {
+    CAPTURE(file);
+    const auto bytes = bytes_of(*folder / file);
+    std::uniform_int_distribution<std::size_t> place(0, bytes.size() - 1);
+    start_metering_allocations();
+    for (unsigned round = 0; round < 2000; ++round) {
+      CAPTURE(round);
+      auto changed = bytes;
+      for (unsigned i = 0; i < 2 + round % 7; ++i) changed[place(random)] = static_cast<std::byte>(random() & 0xFFU);
+      try {
+        read_all(WeightFile::from_memory("changed", changed));
+      } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::input);
+      }
     }
     CHECK(peak_allocated_bytes() < 16 * mebibyte);
   }
