@@ -261,7 +261,7 @@ class PublishedForms(ProgramTest):
                 named = self.document("classify", "classify", folder, self.images[0])["images"][0]["top"][0]
                 self.assertEqual(named["name"], f"class {named['class']}")
                 # Nothing is assumed where the folder tells all.
-                self.assertEqual(self.succeed("classify", folder, self.images[0]).stderr, b"")
+                self.assertEqual(self.succeed("classify", folder, self.images[0], "--device", "cpu").stderr, b"")
         self.assertNotEqual(found[1e-12], found[0.05])
 
     def test_classes_that_do_not_fit_the_network_are_refused(self):
