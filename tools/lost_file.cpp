@@ -55,11 +55,11 @@ void write_text(std::string_view text) {
   static_cast<void>(written);  // nobody is left to tell
 }
 
-extern "C" void end_by_lost_file(int number, siginfo_t* information, void* /*context*/) {
+extern "C" void end_by_lost_file(int /*number*/, siginfo_t* information, void* /*context*/) {
   write_text("blindspot: ");
   if (!write_path_at(reinterpret_cast<std::uintptr_t>(information->si_addr))) write_text("a file in memory");
   write_text(": became shorter, or its disk failed, while it was read\n");
-  _exit(number == SIGBUS ? 3 : 1);
+  _exit(3);
 }
 
 }  // namespace

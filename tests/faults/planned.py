@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from program import PROGRAM, ProgramTest  # noqa: E402
+from program import PROGRAM, ProgramTest, run  # noqa: E402
 
 LIBRARY = os.environ.get("BLINDSPOT_FAULTS", "")
 ALL = bool(os.environ.get("BLINDSPOT_FAULTS_ALL"))
@@ -79,3 +79,22 @@ class FaultTest(ProgramTest):
         self.assertEqual(len(lines), 1, outcome)
         self.assertTrue(lines[0].startswith("blindspot: "), outcome)
         return lines[0]
+
+
+class PreparedFaultTest(FaultTest):
+    """With weights, walks and a run database for the commands that read such."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.weights = cls.class_folder / "weights.safetensors"
+        cls.walks = cls.class_folder / "walks"
+        cls.database = cls.class_folder / "run.db"
+        picture = lambda k: next(cls.pictures.glob(f"{k}-*/0000.png"))
+        for command in (("weights", "random", "cifar_resnet20", "-o", cls.weights),
+                        ("traverse", "demo-resnet", "--source", picture(3), "--target", picture(4), "-o", cls.walks,
+                         "--iterations", 2, "--threads", 1),
+                        ("evaluate", "demo-resnet", "--images", cls.pictures, "--limit", 2, "--rounds", 2,
+                         "--iterations", 2, "-o", cls.database, "--threads", 1)):
+            result = run(*command)
+            assert result.returncode == 0, result.stderr.decode()

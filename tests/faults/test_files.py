@@ -5,27 +5,12 @@ import errno
 import json
 import unittest
 
-from planned import FaultTest, run_planned, sample
+from planned import PreparedFaultTest, run_planned, sample
 from program import run
 
 
-class FailingFiles(FaultTest):
+class FailingFiles(PreparedFaultTest):
     MOST = 8
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.weights = cls.class_folder / "weights.safetensors"
-        cls.walks = cls.class_folder / "walks"
-        cls.database = cls.class_folder / "run.db"
-        picture = lambda k: next(cls.pictures.glob(f"{k}-*/0000.png"))
-        for command in (("weights", "random", "cifar_resnet20", "-o", cls.weights),
-                        ("traverse", "demo-resnet", "--source", picture(3), "--target", picture(4), "-o", cls.walks,
-                         "--iterations", 2, "--threads", 1),
-                        ("evaluate", "demo-resnet", "--images", cls.pictures, "--limit", 2, "--rounds", 2,
-                         "--iterations", 2, "-o", cls.database, "--threads", 1)):
-            result = run(*command)
-            assert result.returncode == 0, result.stderr.decode()
 
     def each(self, command, call, path, **plan):
         """(the usual outcome, the outcomes with each planned call failing in turn); the path is part of the files' names

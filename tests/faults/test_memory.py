@@ -9,7 +9,7 @@ FreeType and fontconfig (with its reader of XML) crash or go on with other fonts
 import re
 import unittest
 
-from planned import FaultTest, run_planned, sample
+from planned import PreparedFaultTest, run_planned, sample
 
 FRAGILE = "libcrypto libdnnl libgomp libcairo libpixman-1 libfreetype libfontconfig libexpat"
 # What the program says where a destructor had no memory to tidy up with: of the libraries, nlohmann-json's needs some.
@@ -17,24 +17,8 @@ UNTIDY = "no room to tidy up"
 PARTIAL = re.compile(r"(\.partial-|\.part$|\.images-)")
 
 
-class OutOfMemory(FaultTest):
+class OutOfMemory(PreparedFaultTest):
     MOST = 40
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        from program import run
-        cls.weights = cls.class_folder / "weights.safetensors"
-        cls.walks = cls.class_folder / "walks"
-        cls.database = cls.class_folder / "run.db"
-        picture = lambda k: next(cls.pictures.glob(f"{k}-*/0000.png"))
-        for command in (("weights", "random", "cifar_resnet20", "-o", cls.weights),
-                        ("traverse", "demo-resnet", "--source", picture(3), "--target", picture(4), "-o", cls.walks,
-                         "--iterations", 2, "--threads", 1),
-                        ("evaluate", "demo-resnet", "--images", cls.pictures, "--limit", 2, "--rounds", 2,
-                         "--iterations", 2, "-o", cls.database, "--threads", 1)):
-            result = run(*command)
-            assert result.returncode == 0, result.stderr.decode()
 
     def check(self, command, may_differ=()):
         """`may_differ`: outputs whose bytes are not the same in every run."""
