@@ -1,6 +1,5 @@
 // From images to the network's input and back, and the walk's step on the way, on the CUDA device: checks of sizes, and
-// the launch. May use
-// cuda_device_class.h and the kernels.
+// the launch. May use cuda_device_class.h and the kernels.
 #include "engine/cuda/cuda_device_class.h"
 #include "engine/cuda/image_arrays.h"
 #include "kernels/network_input.cuh"
@@ -32,9 +31,8 @@ kernels::InputShape input_shape(const Array& images, const Array& y, const Input
 void CudaDevice::network_input(const Array& images, const InputLayout& layout, Array& y) {
   require_fit(is_input_of(y, images, layout), "network_input", y);
   launch("network_input", y, [&] {
-    return kernels::network_input(reinterpret_cast<const float*>(images.data()), colours_of(layout.mean),
-                                  colours_of(layout.deviation), y.data(), element_of(y.type()),
-                                  input_shape(images, y, layout), stream_);
+    return kernels::network_input(elements<float>(images), colours_of(layout.mean), colours_of(layout.deviation),
+                                  y.data(), element_of(y.type()), input_shape(images, y, layout), stream_);
   });
 }
 

@@ -147,10 +147,10 @@ std::vector<HullPlace> LowestSearch::divide_suspicious() {
   return places;
 }
 
-/// Whether nothing is known within a sixteenth of the resolution.
-bool LowestSearch::is_new(const HullPlace& place) const {
+/// Whether nothing is known within `apart` of the place.
+bool LowestSearch::is_new(const HullPlace& place, double apart) const {
   return std::all_of(known_.begin(), known_.end(),
-                     [&](const HullKnowledge& point) { return distance(point.place, place) > 1.0 / (16.0 * units_); });
+                     [&](const HullKnowledge& point) { return distance(point.place, place) > apart; });
 }
 
 /// Where the largest of the tangents known within the neighbourhood is lowest; none where that promises too little.
@@ -175,10 +175,7 @@ std::optional<HullPlace> LowestSearch::lowest_of_tangents() const {
     }
   }
   const bool worth_it = probability(best) < probability(centre.log_odds) - rules_.tolerance / 2;
-  const bool new_place = std::all_of(near.begin(), near.end(), [&](const HullKnowledge& point) {
-    return distance(point.place, place) > reach_ / (2 * samples);
-  });
-  return worth_it && new_place ? std::optional(place) : std::nullopt;
+  return worth_it && is_new(place, reach_ / (2 * samples)) ? std::optional(place) : std::nullopt;
 }
 
 /// The next point of a search by cutting planes around the lowest point. Where a cut does not help the neighbourhood is
@@ -218,7 +215,8 @@ std::vector<HullPlace> LowestSearch::poll() {
     for (const HullPlace& direction : directions) {
       const HullPlace at = {centre[0] + step * direction[0], centre[1] + step * direction[1]};
       const bool on_segment = rules_.targets > 1 || direction[1] == 0;
-      if (on_segment && at[0] >= 0 && at[1] >= 0 && at[0] + at[1] <= 1 && is_new(at)) places.push_back(at);
+      const bool inside = on_segment && at[0] >= 0 && at[1] >= 0 && at[0] + at[1] <= 1;
+      if (inside && is_new(at, 1.0 / (16.0 * units_))) places.push_back(at);
     }
   }
   return places;

@@ -59,7 +59,7 @@ class LowestSearch {
   std::vector<HullPlace> divide_suspicious();
   std::optional<HullPlace> lowest_of_tangents() const;
   std::vector<HullPlace> cut();
-  bool is_new(const HullPlace& place) const;
+  bool is_new(const HullPlace& place, double apart) const;
   bool has_kink() const;
   std::vector<HullPlace> poll();
 
