@@ -13,13 +13,6 @@
 namespace blindspot::cpu {
 namespace {
 
-/// Elements from one row of the weights to the next. Rows whose distance is a multiple of a large power of two would
-/// share few sets of the first-level cache, which halves the rate of some products; so such rows are set apart.
-std::int64_t row_stride(std::int64_t columns, Type type) {
-  const auto line = static_cast<std::int64_t>(alignment / element_bytes(type));
-  return columns % (8 * line) == 0 ? columns + line : columns;
-}
-
 /// From float32 to float32 the weights and the product are float32 too, whatever the device's precision.
 bool is_float32_throughout(const LinearDescription& description) {
   return description.input == Type::float32 && description.output == Type::float32;
@@ -32,12 +25,13 @@ class CpuLinear final : public Linear {
       : device_(device),
         description_(description),
         type_(is_float32_throughout(description) ? Type::float32 : device.product_type()),
-        weights_(static_cast<std::size_t>(description.out_features * row_stride(description.in_features, type_)) *
-                 element_bytes(type_)),
+        weights_(
+            static_cast<std::size_t>(description.out_features * weight_row_stride(description.in_features, type_)) *
+            element_bytes(type_)),
         bias_(device.constant(bias, {description.out_features})) {
     const std::int64_t in = description.in_features;
     const std::int64_t out = description.out_features;
-    const std::int64_t stride = row_stride(in, type_);
+    const std::int64_t stride = weight_row_stride(in, type_);
     MatrixProductPlan plan;
     plan.rows = description.rows;
     plan.inner = in;
@@ -113,7 +107,7 @@ class CpuLinear final : public Linear {
   LinearDescription description_;
   Type type_;
   Primitive forward_, gradient_;
-  Memory weights_;  // [out_features, in_features], rows row_stride apart
+  Memory weights_;  // [out_features, in_features], rows weight_row_stride apart
   Array bias_;
 };
 

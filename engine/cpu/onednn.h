@@ -112,6 +112,9 @@ struct MatrixProductPlan {
   bool one_thread = false;  ///< for Primitive::compute
 };
 
+/// Elements from one row of a linear layer's weights to the next, as the library's products want them to lie.
+std::int64_t weight_row_stride(std::int64_t columns, Type type);
+
 /// Arguments DNNL_ARG_SRC (a), _WEIGHTS (b), _BIAS (if any), _DST (c).
 Primitive matrix_product_primitive(const CpuDevice& device, const MatrixProductPlan& plan);
 
