@@ -198,7 +198,7 @@ std::vector<CatalogueEntry> read_entries(const json& document, const std::string
   const EntryReader whole(document, file);
   constexpr std::array<std::string_view, 3> keys{"schema", "preprocessing", "entries"};
   whole.only(keys);
-  if (whole.value("schema") != "blindspot/catalogue/1") whole.refuse(R"(`schema` is not "blindspot/catalogue/1")");
+  if (whole.text("schema") != "blindspot/catalogue/1") whole.refuse(R"(`schema` is not "blindspot/catalogue/1")");
   const std::map<std::string, Preprocessing> preprocessings = read_preprocessings(document, file);
   if (!whole.value("entries").is_array()) whole.refuse("`entries` is not a list");
   std::vector<CatalogueEntry> entries;

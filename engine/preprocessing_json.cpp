@@ -40,8 +40,10 @@ std::array<float, 3> read_channels(const json& value, const std::string& key, co
 }
 
 Interpolation read_interpolation(const json& value, const std::string& file) {
-  if (value == "bilinear") return Interpolation::bilinear;
-  if (value == "bicubic") return Interpolation::bicubic;
+  // As texts: nlohmann-json's comparison with one makes a document of it, and lets nothing out where memory is short.
+  const std::string text = value.is_string() ? value.get<std::string>() : "";
+  if (text == "bilinear") return Interpolation::bilinear;
+  if (text == "bicubic") return Interpolation::bicubic;
   refuse(file, R"(`interpolation` is neither "bilinear" nor "bicubic")");
 }
 

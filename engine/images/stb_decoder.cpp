@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <memory>
+#include <string_view>
 
 #include "engine/images/refuse.h"
 
@@ -31,9 +32,12 @@ Picture decode_checked(std::span<const std::uint8_t> bytes, const std::string& n
                             3),
       stbi_image_free);
   if (pixels == nullptr) {
-    const std::string reason = stbi_failure_reason();
-    if (reason == "outofmem") throw Error(ErrorKind::device, "out of memory while decoding " + name);
-    refuse(name, "cannot be decoded: " + reason);
+    // Some of its failed allocations leave no reason.
+    const char* const reason = stbi_failure_reason();
+    if (reason == nullptr || reason == std::string_view("outofmem")) {
+      throw Error(ErrorKind::device, "out of memory while decoding " + name);
+    }
+    refuse(name, std::string("cannot be decoded: ") + reason);
   }
   const std::size_t size =
       std::size_t{3} * static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height);

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t cells_a_round = 2;
 constexpr int most_cuts = 12;
 constexpr int most_polls = 3;
-constexpr std::array<HullPlace, 6> directions = {{{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, -1}, {-1, 1}}};
+constexpr std::array<HullPlace, 6> neighbours = {{{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, -1}, {-1, 1}}};
 // Samples an edge of the neighbourhood in which the cutting planes' lowest point is looked for.
 constexpr int samples = 48;
 
@@ -212,7 +212,7 @@ std::vector<HullPlace> LowestSearch::poll() {
   polled_ = lowest_;
   std::vector<HullPlace> places;
   for (const double step : {0.25 / units_, 0.5 / units_}) {
-    for (const HullPlace& direction : directions) {
+    for (const HullPlace& direction : neighbours) {
       const HullPlace at = {centre[0] + step * direction[0], centre[1] + step * direction[1]};
       const bool on_segment = rules_.targets > 1 || direction[1] == 0;
       const bool inside = on_segment && at[0] >= 0 && at[1] >= 0 && at[0] + at[1] <= 1;
