@@ -62,7 +62,7 @@ void print_help() {
          "Example:\n  blindspot demo -o found\n"
          "  blindspot traverse resnet50.safetensors --source dog.jpg --target cat.jpg -o out\n\n"
          "Exit codes: 0 done, 1 a fault of the program, 2 wrong usage, 3 bad input or output, 4 device or memory,\n"
-         "5 done but something was left out, 130 and 143 stopped by a signal.\n";
+         "5 done but something was left out, 129, 130 and 143 stopped by a signal.\n";
 }
 
 std::vector<std::string> command_names() {

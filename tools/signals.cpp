@@ -24,13 +24,15 @@ StopSignals::StopSignals() {
   sigemptyset(&action.sa_mask);
   // Back to the default after the first, so that a second Ctrl-C ends what does not want to end.
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-  sigaction(SIGINT, &action, &previous_interrupt_);
-  sigaction(SIGTERM, &action, &previous_terminate_);
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    sigaction(signals[i], &action, &previous_[i]);
+    const bool ignored = previous_[i].sa_handler == SIG_IGN;
+    if (signals[i] == SIGHUP && ignored) sigaction(SIGHUP, &previous_[i], nullptr);
+  }
 }
 
 StopSignals::~StopSignals() {
-  sigaction(SIGINT, &previous_interrupt_, nullptr);
-  sigaction(SIGTERM, &previous_terminate_, nullptr);
+  for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &previous_[i], nullptr);
 }
 
 bool StopSignals::requested() const {

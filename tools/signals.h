@@ -1,14 +1,16 @@
-// SIGINT and SIGTERM as a question that the work asks between two steps, instead of an end in mid-air. Uses
+// SIGINT, SIGTERM and SIGHUP as a question that the work asks between two steps, instead of an end in mid-air. Uses
 // stopping.h of the public interface and POSIX signals.
 #pragma once
 
+#include <array>
 #include <csignal>
 
 #include "blindspot/stopping.h"
 
 namespace blindspot::tools {
 
-/// While one lives, the first SIGINT or SIGTERM is remembered; a second one ends the process as usual. One at a time.
+/// While one lives, the first SIGINT, SIGTERM or SIGHUP (a terminal that closes) is remembered; a second one ends the
+/// process as usual. A SIGHUP that is ignored, as under nohup, stays so. One at a time.
 class StopSignals {
  public:
   StopSignals();
@@ -25,8 +27,8 @@ class StopSignals {
   int exit_code() const;
 
  private:
-  struct sigaction previous_interrupt_ {};
-  struct sigaction previous_terminate_ {};
+  static constexpr std::array<int, 3> signals{SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, signals.size()> previous_{};
 };
 
 }  // namespace blindspot::tools

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <filesystem>
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "blindspot.h"
@@ -20,6 +20,9 @@ namespace blindspot::c_interface {
 
 /// Writes the outcome where the caller wants it, the message cut to what fits, and returns the status.
 blindspot_status report(blindspot_error* error, blindspot_status status, std::string_view message) noexcept;
+
+/// BLINDSPOT_DEVICE for want of memory or threads, else BLINDSPOT_INPUT.
+blindspot_status status_of(const std::system_error& error) noexcept;
 
 /// Runs `work`; whatever it throws becomes a status and a message.
 template <typename Work>
@@ -33,8 +36,8 @@ blindspot_status guarded(blindspot_error* error, const Work& work) noexcept {
     return report(error, static_cast<blindspot_status>(failure.kind()), failure.what());
   } catch (const std::bad_alloc&) {
     return report(error, BLINDSPOT_DEVICE, "out of memory; a smaller batch takes less");
-  } catch (const std::filesystem::filesystem_error& failure) {
-    return report(error, BLINDSPOT_INPUT, failure.what());
+  } catch (const std::system_error& failure) {
+    return report(error, status_of(failure), failure.what());
   } catch (const std::exception& failure) {
     return report(error, BLINDSPOT_FAULT, failure.what());
   } catch (...) {

@@ -11,12 +11,15 @@ LONG = "100000000"
 
 
 class WholeOrNotAtAll(ProgramTest):
-    def start(self, *more, targets=(1,), iterations=LONG, quiet=("--quiet",)):
+    def start(self, *more, targets=(1,), iterations=LONG, quiet=("--quiet",), hangup=signal.SIG_DFL):
+        """`hangup`: what the program inherits for SIGHUP, whatever these tests did."""
+        before = signal.signal(signal.SIGHUP, hangup)
         process = subprocess.Popen(
             [PROGRAM, "traverse", "demo-resnet", "--source", self.picture(0), "--target",
              *(self.picture(k) for k in targets), "-o", self.folder / "out", "--iterations", iterations,
              "--record-every", "1000000", *quiet, "--threads", "1", *more], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
+        signal.signal(signal.SIGHUP, before)
         # Also when a check fails in between: nothing would end a walk of this length.
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -40,7 +43,7 @@ class WholeOrNotAtAll(ProgramTest):
         self.assertFalse((self.folder / "out").exists())
 
     def test_a_signal_before_the_first_pair_leaves_nothing(self):
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
             with self.subTest(signal=number):
                 # On the CPU by name: a plug-in without a GPU would have a line of its own before the awaited one.
                 process = self.start("--json", "--device", "cpu", quiet=())
@@ -53,6 +56,16 @@ class WholeOrNotAtAll(ProgramTest):
                 validate(document, "result")
                 self.assertEqual((document["interrupted"], document["pairs"]), (True, []))
                 self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_a_hangup_that_is_ignored_stays_so(self):
+        process = self.start("--device", "cpu", quiet=(), hangup=signal.SIG_IGN)
+        self.assertIn(b"1 pairs of", process.stderr.readline())
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 143)
 
     def test_a_signal_saves_the_pairs_that_are_done(self):
         # One walk at a time, 200 of them: some are done and some are not when the signal comes.
