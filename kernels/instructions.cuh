@@ -77,17 +77,25 @@ inline void compute_mma_tf32(void* const* operands, std::uint32_t) {
   const auto lane = [operands](int place) -> MmaTf32Fragments& {
     return *static_cast<MmaTf32Fragments*>(operands[place]);
   };
-  const auto number = [](std::uint32_t bits) { return std::bit_cast<float>(bits & ~0x1FFFU); };
+  const auto number = [](std::uint32_t bits) -> double { return std::bit_cast<float>(bits & ~0x1FFFU); };
+  double a[16][8];
+  double b[8][8];
+  for (int place = 0; place < 32; ++place) {
+    for (int half = 0; half < 2; ++half) {
+      const int k = half * 4 + place % 4;
+      a[place / 4][k] = number(lane(place).a[half * 2]);
+      a[8 + place / 4][k] = number(lane(place).a[half * 2 + 1]);
+      b[k][place / 4] = number(lane(place).b[half]);
+    }
+  }
   for (int row = 0; row < 16; ++row) {
+    double exact[8] = {};
+    for (int k = 0; k < 8; ++k) {
+      for (int column = 0; column < 8; ++column) exact[column] += a[row][k] * b[k][column];
+    }
     for (int column = 0; column < 8; ++column) {
       float& sum = lane(row % 8 * 4 + column / 2).d[row / 8 * 2 + column % 2];
-      double exact = 0;
-      for (int k = 0; k < 8; ++k) {
-        const float a = number(lane(row % 8 * 4 + k % 4).a[k / 4 * 2 + row / 8]);
-        const float b = number(lane(column * 4 + k % 4).b[k / 4]);
-        exact += static_cast<double>(a) * static_cast<double>(b);
-      }
-      sum = static_cast<float>(static_cast<double>(sum) + exact);
+      sum = static_cast<float>(static_cast<double>(sum) + exact[column]);
     }
   }
 }

@@ -23,7 +23,7 @@ build() {  # build PRESET [CMAKE-OPTION...]
 
 run_release() {
   build release
-  ctest --test-dir build/release --output-on-failure "$@"
+  ctest --test-dir build/release --output-on-failure -j "$(nproc)" "$@"
 }
 
 # The plug-in as nvcc makes it: where there is an nvcc, a build that left CUDA out fails. ptxas must not spill registers.
@@ -82,7 +82,7 @@ run_minimal() {
 run_sanitizers() {
   build asan
   ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/tests/leak_suppressions.txt:print_suppressions=0" \
-    ctest --test-dir build/asan --output-on-failure -LE 'full|gpu'
+    ctest --test-dir build/asan --output-on-failure -j "$(nproc)" -LE 'full|gpu'
 }
 
 # Races in shared memory: an operating-system thread for each CUDA thread, without oneDNN, whose threads it cannot follow.
