@@ -223,10 +223,9 @@ Primitive convolution_gradient_primitive(const CpuDevice& device, const Convolut
 }
 
 std::int64_t weight_row_stride(std::int64_t columns, Type type) {
-#if DNNL_VERSION_MAJOR >= 3
-  // oneDNN 3.2 takes its AMX kernels for rows without gaps alone; its others give an image other bits in another slot.
-  if (type == Type::bfloat16) return columns;
-#endif
+  // oneDNN takes its AMX kernels for rows without gaps alone; its others are slower there, and those of 3.2 give an
+  // image other bits in another slot.
+  if (type == Type::bfloat16 && in_effect(dnnl::cpu_isa::avx512_core_amx)) return columns;
   // Rows whose distance is a multiple of a large power of two would share few sets of the first-level cache, which
   // halves the rate of some products; so such rows are set apart.
   const auto line = static_cast<std::int64_t>(alignment / element_bytes(type));
