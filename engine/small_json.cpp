@@ -40,9 +40,8 @@ int depth_of(std::string_view text) {
 }
 
 [[noreturn]] void refuse_by_errno(const std::string& name) {
-  const std::error_code reason(errno, std::generic_category());
-  if (reason == std::errc::not_enough_memory) throw std::bad_alloc();
-  throw Error(ErrorKind::input, fmt::format("{}: cannot be read: {}", name, reason.message()));
+  const std::string reason = reason_of({errno, std::generic_category()});
+  throw Error(ErrorKind::input, fmt::format("{}: cannot be read: {}", name, reason));
 }
 
 /// Leaves nothing that has elements. As deep as documents may be nested, which is not deep.

@@ -26,11 +26,14 @@ void refuse_existing(const std::filesystem::path& output, bool overwrite) {
 }
 
 TensorToWrite float32_of(std::string name, std::vector<std::int64_t> shape, std::function<std::vector<float>()> read) {
-  return {{std::move(name), std::move(shape), ElementType::f32},
-          [read = std::move(read)](const weights::ByteSink& sink) {
-            const std::vector<float> values = read();
-            sink(std::as_bytes(std::span(values)));
-          }};
+  // Member by member: g++ 12 destroys an aggregate's first one twice where the second's construction throws.
+  TensorToWrite tensor;
+  tensor.information = {std::move(name), std::move(shape), ElementType::f32};
+  tensor.produce = [read = std::move(read)](const weights::ByteSink& sink) {
+    const std::vector<float> values = read();
+    sink(std::as_bytes(std::span(values)));
+  };
+  return tensor;
 }
 
 std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const std::string& prefix = "") {

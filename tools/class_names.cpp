@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <fstream>
+#include <new>
 
 namespace blindspot::tools {
 
@@ -11,6 +13,7 @@ namespace {
 
 std::vector<std::string> read_lines(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
+  if (!stream && errno == ENOMEM) throw std::bad_alloc();
   std::vector<std::string> lines;
   std::string line;
   while (std::getline(stream, line)) {

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <new>
 
 namespace blindspot::tools {
 
@@ -16,6 +18,7 @@ Json parse_document(const std::filesystem::path& path, const std::string& hint) 
     throw Error(ErrorKind::input, fmt::format("{}: is a folder, not a JSON file{}", path.string(), hint));
   }
   std::ifstream stream(path, std::ios::binary);
+  if (!stream && errno == ENOMEM) throw std::bad_alloc();
   if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read{}", path.string(), hint));
   // read(), for the parser lets the exception out with which libstdc++ reports what the disk refuses.
   std::string text;

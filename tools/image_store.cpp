@@ -63,7 +63,7 @@ Image ImageStore::read(std::size_t number) const {
 void ImageStore::fail(const char* what) const {
   const int number = errno;
   throw Error(ErrorKind::input, fmt::format("{}: images set aside there cannot be {}: {}", folder_.string(), what,
-                                            std::generic_category().message(number)));
+                                            reason_of({number, std::generic_category()})));
 }
 
 }  // namespace blindspot::tools

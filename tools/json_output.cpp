@@ -60,13 +60,13 @@ void print(const std::string& text) {
   if (std::cout) return;
   const std::error_code reason(errno, std::generic_category());
   if (reason == std::errc::broken_pipe) throw ReaderGone();
-  throw Error(ErrorKind::input, "stdout: cannot be written" + (reason ? ": " + reason.message() : std::string()));
+  throw Error(ErrorKind::input, "stdout: cannot be written" + (reason ? ": " + reason_of(reason) : std::string()));
 }
 
 void write_text(const std::filesystem::path& path, const std::string& text) {
   const std::error_code reason = try_to_write_text(path, text);
   if (!reason) return;
-  throw Error(ErrorKind::input, fmt::format("{}: cannot be written: {}", path.string(), reason.message()));
+  throw Error(ErrorKind::input, fmt::format("{}: cannot be written: {}", path.string(), reason_of(reason)));
 }
 
 }  // namespace blindspot::tools

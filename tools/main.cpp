@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -132,10 +133,9 @@ constexpr std::string_view out_of_memory = "out of memory; a smaller --batch tak
 
 /// What the standard library throws of its own, as an Error.
 [[noreturn]] void refuse_for_the_system(const std::system_error& error, const std::string& what) {
-  if (error.code() == std::errc::not_enough_memory) throw std::bad_alloc();
   // No further thread, for example.
   const bool less_may_do = error.code() == std::errc::resource_unavailable_try_again;
-  throw Error(less_may_do ? ErrorKind::device : ErrorKind::input, fmt::format("{}: {}", what, error.code().message()));
+  throw Error(less_may_do ? ErrorKind::device : ErrorKind::input, fmt::format("{}: {}", what, reason_of(error.code())));
 }
 
 int run_command(const Arguments& arguments, const StopSignals& stop) {
@@ -170,9 +170,22 @@ int run(std::span<char*> words) {
   }
 }
 
-/// Where no exception can get out: mostly the destructors of nlohmann-json's documents, which ask for memory.
+/// A handler can reach nothing but static storage.
+volatile std::sig_atomic_t& memory_was_short() {
+  static volatile std::sig_atomic_t was_short = 0;
+  return was_short;
+}
+
+/// What operator new calls before it gives up.
+void note_short_memory() {
+  memory_was_short() = 1;
+  throw std::bad_alloc();
+}
+
+/// Where no exception can get out: mostly the destructors of nlohmann-json's documents and libstdc++'s directory
+/// iterators, which ask for memory.
 [[noreturn]] void end_at_once() {
-  bool memory = false;
+  bool memory = memory_was_short() != 0;
   try {
     if (std::current_exception()) std::rethrow_exception(std::current_exception());
   } catch (const std::bad_alloc&) {
@@ -189,6 +202,7 @@ int run(std::span<char*> words) {
 }  // namespace blindspot::tools
 
 int main(int count, char** words) {
+  std::set_new_handler(blindspot::tools::note_short_memory);
   std::set_terminate(blindspot::tools::end_at_once);
   blindspot::tools::end_by_lost_files();
   const std::span<char*> all(words, static_cast<std::size_t>(count));

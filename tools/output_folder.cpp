@@ -94,7 +94,7 @@ fs::path make_unique_folder(const std::string& name, const std::string& beginnin
     if (error && error != std::errc::file_exists) break;
   }
   throw Error(ErrorKind::input, fmt::format("{}: the folder {} cannot be made: {}", name, path.string(),
-                                            error ? error.message() : "its name is taken"));
+                                            error ? reason_of(error) : "its name is taken"));
 }
 
 /// Held while an existing folder is filled, so that two runs do not mix their files. Where a file system knows no locks
@@ -142,7 +142,7 @@ OutputFolder::OutputFolder(const std::string& path, bool overwrite, bool replace
     refuse_what_is_there(name_, final_, overwrite, replaceable);
     existed_ = fs::exists(final_);
   } catch (const fs::filesystem_error& error) {
-    throw Error(ErrorKind::input, fmt::format("{}: {}", name_, error.code().message()));
+    throw Error(ErrorKind::input, fmt::format("{}: {}", name_, reason_of(error.code())));
   }
   make_partial_folder();
 }
@@ -173,7 +173,7 @@ void OutputFolder::make_partial_folder() {
   if (error) {
     const fs::path missing = first_missing(parent);
     throw Error(ErrorKind::input, fmt::format("{}: the folder {} cannot be made: {}", name_,
-                                              (missing.empty() ? parent : missing).string(), error.message()));
+                                              (missing.empty() ? parent : missing).string(), reason_of(error)));
   }
   partial_ = make_unique_folder(name_, final_.string() + std::string(partial_beginning));
 }
@@ -184,14 +184,14 @@ void OutputFolder::commit() {
     try {
       fill_existing();
     } catch (const fs::filesystem_error& error) {
-      refuse_commit(fmt::format("{}: {}", error.path1().string(), error.code().message()));
+      refuse_commit(fmt::format("{}: {}", error.path1().string(), reason_of(error.code())));
     }
     return;
   }
   std::error_code error;
   if (fs::exists(fs::symlink_status(final_, error))) refuse_commit("has appeared during the run");
   fs::rename(partial_, final_, error);
-  if (error) refuse_commit(fmt::format("cannot be made: {}", error.message()));
+  if (error) refuse_commit(fmt::format("cannot be made: {}", reason_of(error)));
 }
 
 void OutputFolder::fill_existing() {
@@ -242,14 +242,14 @@ void check_output_file(const std::string& path, bool overwrite) {
   const int descriptor = mkostemp(trial.data(), O_CLOEXEC);
   if (descriptor < 0) {
     throw Error(ErrorKind::input,
-                fmt::format("{}: cannot be written: {}", path, std::generic_category().message(errno)));
+                fmt::format("{}: cannot be written: {}", path, reason_of({errno, std::generic_category()})));
   }
   const int closed = close(descriptor);
   const int reason = errno;
   unlink(trial.c_str());
   if (closed != 0) {
     throw Error(ErrorKind::input,
-                fmt::format("{}: cannot be written: {}", path, std::generic_category().message(reason)));
+                fmt::format("{}: cannot be written: {}", path, reason_of({reason, std::generic_category()})));
   }
 }
 
@@ -259,7 +259,7 @@ void write_output_file(const std::string& path, const std::string& text) {
   if (!reason && std::rename(partial.c_str(), path.c_str()) != 0) reason.assign(errno, std::generic_category());
   if (!reason) return;
   unlink(partial.c_str());
-  throw Error(ErrorKind::input, fmt::format("{}: cannot be written: {}", path, reason.message()));
+  throw Error(ErrorKind::input, fmt::format("{}: cannot be written: {}", path, reason_of(reason)));
 }
 
 }  // namespace blindspot::tools

@@ -80,7 +80,7 @@ void check_figure_folder(const std::string& path, bool overwrite) {
     throw Error(ErrorKind::usage, fmt::format("{}: is not empty; give --overwrite to replace figures in it", path));
   }
   std::filesystem::create_directories(path, error);
-  if (error) throw Error(ErrorKind::input, fmt::format("{}: cannot be made: {}", path, error.message()));
+  if (error) throw Error(ErrorKind::input, fmt::format("{}: cannot be made: {}", path, reason_of(error)));
 }
 
 void check_that_nothing_read_is_written(const ReportOptions& options) {

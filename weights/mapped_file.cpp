@@ -32,7 +32,7 @@ class FileDescriptor {
 };
 
 [[noreturn]] void refuse_by_errno(const std::filesystem::path& path) {
-  refuse(printable(path.string()), fmt::format("cannot be read: {}", std::generic_category().message(errno)));
+  refuse(printable(path.string()), fmt::format("cannot be read: {}", reason_of({errno, std::generic_category()})));
 }
 
 }  // namespace

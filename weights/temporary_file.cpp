@@ -50,7 +50,7 @@ void TemporaryFile::rename() {
 void TemporaryFile::refuse_by_errno() const {
   const int reason = errno;
   refuse(printable(destination_.string()),
-         fmt::format("cannot be written: {}", std::generic_category().message(reason)));
+         fmt::format("cannot be written: {}", reason_of({reason, std::generic_category()})));
 }
 
 }  // namespace blindspot::weights

@@ -31,6 +31,7 @@ namespace {
 fs::path real_folder(const fs::path& folder) {
   std::error_code error;
   fs::path real = fs::canonical(folder.empty() ? fs::path(".") : folder, error);
+  if (error == std::errc::not_enough_memory) throw std::bad_alloc();
   return error ? folder : real;
 }
 
@@ -60,7 +61,7 @@ std::vector<fs::directory_entry> entries_of(const fs::path& folder, const std::s
       if (!name.string().starts_with(".") && !own.contains(real / name)) entries.push_back(entry);
     }
   } catch (const fs::filesystem_error& error) {
-    throw Error(ErrorKind::input, fmt::format("{}: cannot be read: {}", folder.string(), error.code().message()));
+    throw Error(ErrorKind::input, fmt::format("{}: cannot be read: {}", folder.string(), reason_of(error.code())));
   }
   std::sort(entries.begin(), entries.end());
   return entries;
@@ -77,7 +78,7 @@ std::string reason_against(const fs::directory_entry& entry) {
   const fs::file_status status = entry.status(error);
   if (fs::is_regular_file(status) || fs::is_directory(status)) return {};
   if (status.type() == fs::file_type::not_found) return "is a link to nothing";
-  return error ? "cannot be read: " + error.message() : "is no file";
+  return error ? "cannot be read: " + reason_of(error) : "is no file";
 }
 
 void find_in_class_folders(const std::vector<fs::directory_entry>& entries, const std::set<fs::path>& own,
@@ -128,6 +129,7 @@ LabelledLine split_line(const std::string& line) {
 /// Of a text file, without empty ones and those that start with #.
 std::vector<std::string> lines_of(const fs::path& file) {
   std::ifstream stream(file);
+  if (!stream && errno == ENOMEM) throw std::bad_alloc();
   if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read", file.string()));
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) {

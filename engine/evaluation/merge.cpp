@@ -154,7 +154,7 @@ void rename_to_new(const std::filesystem::path& from, const std::filesystem::pat
   if (reason == 0) return;
   const std::string what = reason == EEXIST
                                ? "has appeared meanwhile; name a new file"
-                               : fmt::format("cannot be written: {}", std::generic_category().message(reason));
+                               : fmt::format("cannot be written: {}", reason_of({reason, std::generic_category()}));
   throw Error(ErrorKind::input, fmt::format("{}: {}", to.string(), what));
 }
 

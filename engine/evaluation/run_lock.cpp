@@ -33,14 +33,14 @@ RunLock::RunLock(const std::filesystem::path& path) : path_(path) {
   for (;;) {
     made_ = !std::filesystem::exists(path, ignored);
     descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) refuse(fmt::format("cannot be written: {}", std::generic_category().message(errno)));
+    if (descriptor_ < 0) refuse(fmt::format("cannot be written: {}", reason_of({errno, std::generic_category()})));
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       const int reason = errno;
       ::close(descriptor_);
       if (reason == EWOULDBLOCK) {
         refuse("another process works on it; wait for its end, or give each a --shard and a file of its own");
       }
-      refuse(fmt::format("cannot be locked: {}", std::generic_category().message(reason)));
+      refuse(fmt::format("cannot be locked: {}", reason_of({reason, std::generic_category()})));
     }
     // The one before may have removed, as empty, what was opened here.
     if (is_still_named(descriptor_, path)) return;

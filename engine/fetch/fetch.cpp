@@ -90,7 +90,7 @@ class Fetch {
     fs::create_directories(options_.folder, error);
     if (!fs::is_directory(options_.folder)) {
       throw Error(ErrorKind::input, fmt::format("{}: cannot be made: {}", options_.folder.string(),
-                                                error ? error.message() : "a file is in the way"));
+                                                error ? reason_of(error) : "a file is in the way"));
     }
   }
 
@@ -101,7 +101,7 @@ class Fetch {
   FetchedWeights from_file() {
     std::error_code error;
     const std::uint64_t size = fs::file_size(options_.from, error);
-    if (error) throw Error(ErrorKind::input, fmt::format("{}: {}", options_.from.string(), error.message()));
+    if (error) throw Error(ErrorKind::input, fmt::format("{}: {}", options_.from.string(), reason_of(error)));
     if (entry_.size_bytes && *entry_.size_bytes != size) {
       throw Error(ErrorKind::input, fmt::format("{}: has {} bytes, the catalogue's {} has {}", options_.from.string(),
                                                 size, entry_.name, *entry_.size_bytes));

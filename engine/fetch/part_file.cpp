@@ -152,7 +152,7 @@ void PartFile::rename(const std::filesystem::path& destination) {
 void PartFile::refuse_by_errno(const char* what) const {
   const int reason = errno;
   throw Error(ErrorKind::input,
-              fmt::format("{}: {}: {}", path_.string(), what, std::generic_category().message(reason)));
+              fmt::format("{}: {}: {}", path_.string(), what, reason_of({reason, std::generic_category()})));
 }
 
 std::optional<std::uint64_t> bytes_free(const std::filesystem::path& path) {

@@ -30,12 +30,14 @@
 #include <cstring>
 #include <new>
 
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): glibc's names
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace {
 
@@ -142,20 +144,33 @@ void report_new_place() {
   inside = false;
 }
 
-/// Where the code of an excepted library lies.
-struct Excepted {
-  std::uintptr_t begin = 0;
-  std::uintptr_t end = 0;
-};
-std::array<Excepted, 16> excepted{};
+/// Where the code of some libraries lies.
+struct CodeRanges {
+  struct Range {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+  };
+  const char* names = nullptr;  // separated by blanks, up to their first dots
+  std::array<Range, 16> ranges{};
+  std::size_t count = 0;
 
-/// Whether the words of BLINDSPOT_FAULT_EXCEPT include the name of this library up to its first dot.
-bool is_named(const char* library) {
-  if (plan.except == nullptr) return false;
+  bool contain(const void* place) const {
+    const auto address = reinterpret_cast<std::uintptr_t>(place);
+    for (const Range& range : ranges) {
+      if (address >= range.begin && address < range.end) return true;
+    }
+    return false;
+  }
+};
+CodeRanges excepted;
+CodeRanges passing_on{"libc libfaults"};  // what asks for memory on behalf of others
+
+bool is_named(const char* library, const char* names) {
+  if (names == nullptr) return false;
   const char* const slash = strrchr(library, '/');
   const char* const name = slash == nullptr ? library : slash + 1;
   const std::size_t length = strcspn(name, ".");
-  for (const char* word = plan.except; *word != '\0'; word += strspn(word, " ")) {
+  for (const char* word = names; *word != '\0'; word += strspn(word, " ")) {
     const std::size_t letters = strcspn(word, " ");
     if (letters == length && strncmp(word, name, length) == 0) return true;
     word += letters;
@@ -163,24 +178,31 @@ bool is_named(const char* library) {
   return false;
 }
 
-int find_excepted(dl_phdr_info* library, std::size_t /*size*/, void* found) {
-  if (!is_named(library->dlpi_name)) return 0;
-  auto& number = *static_cast<std::size_t*>(found);
-  for (int i = 0; i < library->dlpi_phnum && number < excepted.size(); ++i) {
+int find_code(dl_phdr_info* library, std::size_t /*size*/, void* found) {
+  auto& code = *static_cast<CodeRanges*>(found);
+  if (!is_named(library->dlpi_name, code.names)) return 0;
+  for (int i = 0; i < library->dlpi_phnum && code.count < code.ranges.size(); ++i) {
     const auto& segment = library->dlpi_phdr[i];
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
     const std::uintptr_t begin = library->dlpi_addr + segment.p_vaddr;
-    excepted[number++] = {begin, begin + segment.p_memsz};
+    code.ranges[code.count++] = {begin, begin + segment.p_memsz};
   }
   return 0;
 }
 
+/// Whether an excepted library asks, if need be through the C library (fopen, strdup).
 bool is_excepted(const void* caller) {
-  const auto address = reinterpret_cast<std::uintptr_t>(caller);
-  for (const Excepted& range : excepted) {
-    if (address >= range.begin && address < range.end) return true;
-  }
-  return false;
+  if (!passing_on.contain(caller)) return excepted.contain(caller);
+  static thread_local bool inside = false;  // the unwinder's own first allocations
+  if (inside) return true;
+  inside = true;
+  constexpr int depth = 16;
+  void* calls[depth];
+  const int found = backtrace(calls, depth);
+  inside = false;
+  int at = 0;
+  while (at < found && passing_on.contain(calls[at])) ++at;
+  return at < found && excepted.contain(calls[at]);
 }
 
 bool allocation_fails(const void* caller) {
@@ -203,6 +225,17 @@ Function* next(const char* name) {
     return found;                                             \
   }())
 
+/// As operator new ends where there is no memory.
+[[noreturn]] void* no_room() {
+  if (const std::new_handler handler = std::get_new_handler()) handler();
+  throw std::bad_alloc();
+}
+
+void* room_for(std::size_t bytes) {
+  void* const memory = __libc_malloc(bytes);
+  return memory == nullptr ? no_room() : memory;
+}
+
 int (*program)(int, char**, char**) = nullptr;
 
 /// Allocations count from here on, and no longer when the program has returned.
@@ -215,8 +248,9 @@ int counted_main(int arguments, char** words, char** environment) {
   plan.number = number_of("BLINDSPOT_FAULT_NUMBER", 0);
   plan.length = number_of("BLINDSPOT_FAULT_LENGTH", 1);
   plan.active = plan.call != nullptr;
-  std::size_t found = 0;
-  dl_iterate_phdr(find_excepted, &found);
+  excepted.names = plan.except;
+  dl_iterate_phdr(find_code, &excepted);
+  dl_iterate_phdr(find_code, &passing_on);
   allocations_fail = is_planned("allocate");
   const int code = program(arguments, words, environment);
   plan.active = allocations_fail = false;
@@ -230,6 +264,7 @@ int counted_main(int arguments, char** words, char** environment) {
 
 #define VISIBLE extern "C" __attribute__((visibility("default")))
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): glibc's name
 VISIBLE int __libc_start_main(int (*main)(int, char**, char**), int arguments, char** words, void (*begin)(),
                               void (*end)(), void (*loader_end)(), void* stack) {
   using Start = int(int (*)(int, char**, char**), int, char**, void (*)(), void (*)(), void (*)(), void*);
@@ -262,14 +297,10 @@ VISIBLE int posix_memalign(void** pointer, std::size_t alignment, std::size_t by
 
 // Replaced as well, so that the caller is the one who asks and not the C++ library.
 __attribute__((visibility("default"))) void* operator new(std::size_t bytes) {
-  void* const memory = allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
+  return allocation_fails(__builtin_return_address(0)) ? no_room() : room_for(bytes);
 }
 __attribute__((visibility("default"))) void* operator new[](std::size_t bytes) {
-  void* const memory = allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
+  return allocation_fails(__builtin_return_address(0)) ? no_room() : room_for(bytes);
 }
 
 VISIBLE void* mmap(void* address, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {

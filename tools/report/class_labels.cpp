@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <string_view>
 
 #include "blindspot/demo.h"
@@ -21,6 +23,7 @@ ClassLabels::ClassLabels(const std::string& file, const std::string& model) {
     return;
   }
   std::ifstream stream(file, std::ios::binary);
+  if (!stream && errno == ENOMEM) throw std::bad_alloc();
   std::string line;
   while (std::getline(stream, line)) {
     if (!line.empty() && line.back() == '\r') line.pop_back();

@@ -2,8 +2,10 @@
 // headers of this folder declare is what the shared library exports, hence the attribute on their namespace.
 #pragma once
 
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "blindspot/visibility.h"
 
@@ -34,5 +36,12 @@ class OutOfMemory : public Error {
  public:
   explicit OutOfMemory(const std::string& message) : Error(ErrorKind::device, message) {}
 };
+
+/// What the system says of a call that failed, for a message. Throws std::bad_alloc where memory was short: that is no
+/// fault of a file's.
+inline std::string reason_of(const std::error_code& code) {
+  if (code == std::errc::not_enough_memory) throw std::bad_alloc();
+  return code.message();
+}
 
 }  // namespace blindspot
