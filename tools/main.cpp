@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
+#include <atomic>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -170,22 +170,22 @@ int run(std::span<char*> words) {
   }
 }
 
-/// A handler can reach nothing but static storage.
-volatile std::sig_atomic_t& memory_was_short() {
-  static volatile std::sig_atomic_t was_short = 0;
+/// Whether an allocation has failed; it stays true for a run that got over it.
+std::atomic<bool>& memory_was_short() {
+  static std::atomic<bool> was_short{false};
   return was_short;
 }
 
 /// What operator new calls before it gives up.
 void note_short_memory() {
-  memory_was_short() = 1;
+  memory_was_short() = true;
   throw std::bad_alloc();
 }
 
 /// Where no exception can get out: mostly the destructors of nlohmann-json's documents and libstdc++'s directory
 /// iterators, which ask for memory.
 [[noreturn]] void end_at_once() {
-  bool memory = memory_was_short() != 0;
+  bool memory = memory_was_short();
   try {
     if (std::current_exception()) std::rethrow_exception(std::current_exception());
   } catch (const std::bad_alloc&) {

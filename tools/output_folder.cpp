@@ -11,9 +11,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <random>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "blindspot/error.h"
@@ -184,14 +184,16 @@ void OutputFolder::commit() {
     try {
       fill_existing();
     } catch (const fs::filesystem_error& error) {
-      refuse_commit(fmt::format("{}: {}", error.path1().string(), reason_of(error.code())));
+      refuse_commit(fmt::format("{}: {}", error.path1().string(), error.code().message()), error.code());
+    } catch (const std::bad_alloc&) {
+      refuse_commit("out of memory", std::make_error_code(std::errc::not_enough_memory));
     }
     return;
   }
   std::error_code error;
   if (fs::exists(fs::symlink_status(final_, error))) refuse_commit("has appeared during the run");
   fs::rename(partial_, final_, error);
-  if (error) refuse_commit(fmt::format("cannot be made: {}", reason_of(error)));
+  if (error) refuse_commit("cannot be made: " + error.message(), error);
 }
 
 void OutputFolder::fill_existing() {
@@ -225,8 +227,10 @@ void OutputFolder::fill_existing() {
   fs::remove(partial_, ignored);
 }
 
-void OutputFolder::refuse_commit(const std::string& what) const {
-  throw Error(ErrorKind::input, fmt::format("{}: {}; the result is kept in {}", name_, what, partial_.string()));
+void OutputFolder::refuse_commit(const std::string& what, const std::error_code& reason) const {
+  const bool memory = reason == std::errc::not_enough_memory;
+  throw Error(memory ? ErrorKind::device : ErrorKind::input,
+              fmt::format("{}: {}; the result is kept in {}", name_, what, partial_.string()));
 }
 
 void check_output_file(const std::string& path, bool overwrite) {

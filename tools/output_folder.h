@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace blindspot::tools {
 
@@ -29,7 +30,7 @@ class OutputFolder {
  private:
   void make_partial_folder();
   void fill_existing();
-  [[noreturn]] void refuse_commit(const std::string& what) const;
+  [[noreturn]] void refuse_commit(const std::string& what, const std::error_code& reason = {}) const;
 
   std::string name_;             // as the user gave it
   std::filesystem::path final_;  // absolute

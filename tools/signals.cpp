@@ -19,15 +19,16 @@ extern "C" void remember_signal(int number) {
 
 StopSignals::StopSignals() {
   received_signal() = 0;
-  struct sigaction action {};
-  action.sa_handler = remember_signal;
-  sigemptyset(&action.sa_mask);
-  // Back to the default after the first, so that a second Ctrl-C ends what does not want to end.
-  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   for (std::size_t i = 0; i < signals.size(); ++i) {
-    sigaction(signals[i], &action, &previous_[i]);
-    const bool ignored = previous_[i].sa_handler == SIG_IGN;
-    if (signals[i] == SIGHUP && ignored) sigaction(SIGHUP, &previous_[i], nullptr);
+    sigaction(signals[i], nullptr, &previous_[i]);
+    if (signals[i] == SIGHUP && previous_[i].sa_handler == SIG_IGN) continue;
+    struct sigaction action {};
+    action.sa_handler = remember_signal;
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;
+    // Back to the default after the first, so that a second Ctrl-C ends what does not want to end.
+    if (signals[i] != SIGHUP) action.sa_flags |= static_cast<int>(SA_RESETHAND);
+    sigaction(signals[i], &action, nullptr);
   }
 }
 

@@ -9,8 +9,8 @@
 
 namespace blindspot::tools {
 
-/// While one lives, the first SIGINT, SIGTERM or SIGHUP (a terminal that closes) is remembered; a second one ends the
-/// process as usual. A SIGHUP that is ignored, as under nohup, stays so. One at a time.
+/// While one lives, the first SIGINT or SIGTERM is remembered; a second one ends the process as usual. So is SIGHUP,
+/// which a terminal that closes sends more than once; where it is ignored, as under nohup, it stays so. One at a time.
 class StopSignals {
  public:
   StopSignals();

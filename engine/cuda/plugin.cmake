@@ -3,6 +3,7 @@
 
 # The parts that need no CUDA, for the tests too.
 add_library(blindspot_plan_cache STATIC
+  engine/cuda/descriptions.cpp
   engine/cuda/gpu_report.cpp
   engine/cuda/library_files.cpp
   engine/cuda/library_search.cpp
@@ -104,11 +105,11 @@ endif()
 list(JOIN cuda_real " " text)
 message(STATUS "CUDA plug-in: ${BLINDSPOT_NVCC} ${CUDAToolkit_VERSION}, kernels for ${text}, PTX for ${cuda_virtual}")
 
-# The kernels, one object a file. Warnings are errors for nvcc and for the g++ that compiles the host's side of them.
+# The kernels, one object a file (CMake from 3.31 on would join them). Warnings are errors for nvcc and for the g++ that compiles the host's side of them.
 file(GLOB kernel_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/*.cu)
 add_library(blindspot_kernels OBJECT ${kernel_sources})
 set_target_properties(blindspot_kernels PROPERTIES
-  CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden)
+  CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF CUDA_VISIBILITY_PRESET hidden UNITY_BUILD OFF)
 target_include_directories(blindspot_kernels PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/engine/include)
 target_compile_options(blindspot_kernels PRIVATE
   -Werror=all-warnings -Xcompiler=-march=x86-64-v2,-ffp-contract=off,-Wall,-Wextra,-Wshadow)

@@ -43,6 +43,7 @@ std::set<fs::path> own_files(const fs::path& labels, const fs::path& database) {
     own.insert(real_folder(path.parent_path()) / (path.filename().string() + ending));
     std::error_code error;
     const fs::path real = fs::canonical(path, error);
+    if (error == std::errc::not_enough_memory) throw std::bad_alloc();
     if (!error) own.insert(real.string() + ending);
   };
   if (!labels.empty()) add(labels, "");

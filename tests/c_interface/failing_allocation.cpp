@@ -1,10 +1,13 @@
-// Every block has room in front of it for whether it counts: who gives it back need not be who asked for it.
+// Implementation of failing_allocation.h: all forms of operator new and delete. Every block has room in front of it for
+// whether it counts, since who gives it back need not be who asked for it.
 #include "tests/c_interface/failing_allocation.h"
 
 #include <dlfcn.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -32,12 +35,21 @@ void* allocate(std::size_t bytes, std::size_t alignment, const void* caller) {
   const Owner owner = is_excepted(caller) ? Owner::library : Owner::program;
   if (owner == Owner::program && armed && ++counted == failing_number) throw std::bad_alloc();
   const std::size_t room = std::max(alignment, least_alignment);
+  if (bytes > PTRDIFF_MAX - 2 * room) throw std::bad_alloc();
   const std::size_t whole = (bytes + 2 * room - 1) / room * room;
   auto* const block = static_cast<unsigned char*>(std::aligned_alloc(room, whole));
   if (block == nullptr) throw std::bad_alloc();
   if (owner == Owner::program) ++alive;
   block[room - 1] = static_cast<unsigned char>(owner);
   return block + room;
+}
+
+void* allocate_or_null(std::size_t bytes, std::size_t alignment, const void* caller) noexcept {
+  try {
+    return allocate(bytes, alignment, caller);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 void give_back(void* pointer, std::size_t alignment) noexcept {
@@ -70,6 +82,7 @@ std::int64_t allocations_alive() {
 }  // namespace blindspot::c_interface_tests
 
 using blindspot::c_interface_tests::allocate;
+using blindspot::c_interface_tests::allocate_or_null;
 using blindspot::c_interface_tests::give_back;
 using blindspot::c_interface_tests::least_alignment;
 
@@ -87,7 +100,18 @@ VISIBLE void* operator new(std::size_t bytes, std::align_val_t alignment) {
 VISIBLE void* operator new[](std::size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
 }
-// Of both, the ones that do not throw call the ones above.
+VISIBLE void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes, least_alignment, __builtin_return_address(0));
+}
+VISIBLE void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes, least_alignment, __builtin_return_address(0));
+}
+VISIBLE void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+}
+VISIBLE void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+}
 
 VISIBLE void operator delete(void* pointer) noexcept {
   give_back(pointer, least_alignment);

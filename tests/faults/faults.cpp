@@ -163,7 +163,7 @@ struct CodeRanges {
   }
 };
 CodeRanges excepted;
-CodeRanges passing_on{"libc libfaults"};  // what asks for memory on behalf of others
+CodeRanges passing_on{"libc ld-linux-x86-64 libfaults"};  // what asks for memory on behalf of others
 
 bool is_named(const char* library, const char* names) {
   if (names == nullptr) return false;

@@ -32,12 +32,12 @@ class OnTheHost(unittest.TestCase):
     def tearDownClass(cls):
         cls.folder.cleanup()
 
-    def traverse(self, *options, **environment):
+    def traverse(self, *options, iterations=12, **environment):
         """One source, three targets; the finished process and its folder."""
         OnTheHost.output += 1
         folder = self.root / f"out-{self.output}"
         done = run("traverse", "demo-resnet", "--source", self.pictures[0], "--target", *self.pictures[1:4], "-o", folder,
-                   "--iterations", 12, "--record-every", 4, *options, **environment)
+                   "--iterations", iterations, "--record-every", 4, *options, **environment)
         return done, folder
 
     def test_a_walk_is_as_on_the_processor(self):
@@ -73,19 +73,19 @@ class OnTheHost(unittest.TestCase):
             self.assertEqual(kept["final"]["probability"], pair["final"]["probability"])
 
     def test_a_batch_that_does_not_fit_is_halved(self):
-        plenty, roomy = self.traverse("--device", "cuda")
+        plenty, roomy = self.traverse("--device", "cuda", iterations=1)
         self.assertEqual(plenty.returncode, 0, plenty.stderr)
         self.assertEqual(json.loads((roomy / "result.json").read_text())["batch"], 3)
         # Just under the least memory that all three fit into; how much that is depends on the build.
         too_little, enough = 1024, 8192
         while enough - too_little > 1:
             kibibytes = (too_little + enough) // 2
-            fitting, folder = self.traverse("--device", "cuda", HOST_GPU_MEMORY=str(kibibytes << 10))
+            fitting, folder = self.traverse("--device", "cuda", iterations=1, HOST_GPU_MEMORY=str(kibibytes << 10))
             fits = fitting.returncode == 0 and json.loads((folder / "result.json").read_text())["batch"] == 3
             too_little, enough = (too_little, kibibytes) if fits else (kibibytes, enough)
         # What is taken last is small, so whoever is not asked to make room for it fails only close to the threshold.
         for less in (0, 4, 16, 64):
-            short, folder = self.traverse("--device", "cuda", HOST_GPU_MEMORY=str(too_little - less << 10))
+            short, folder = self.traverse("--device", "cuda", iterations=1, HOST_GPU_MEMORY=str(too_little - less << 10))
             self.assertEqual(short.returncode, 0, short.stderr)
             result = json.loads((folder / "result.json").read_text())
             self.assertEqual(result["batch"], 1)

@@ -12,9 +12,8 @@ namespace blindspot::tests {
 ///  - dnnl_primitive_execute copies the arguments into a hash map, the buckets and a node of 32 to 64 bytes for each;
 ///  - primitives made of others put the description of their parts' scratchpads on the heap;
 ///  - its general matrix product (`gemm:jit`: every product on processors without AVX-512, and those with set-apart
-///  rows
-///    elsewhere, see row_stride in engine/cpu/linear.cpp) packs its factors into buffers that it takes and gives back
-///    in each call, one a thread, 70 to 600 kB in ViT-B/16: the scratchpad mode does not reach into it.
+///    rows elsewhere, see weight_row_stride in engine/cpu/onednn.cpp) packs its factors into buffers that it takes and
+///    gives back in each call, one a thread, 70 to 600 kB in ViT-B/16: the scratchpad mode does not reach into it.
 /// Convolutions, and products by `brg`, take nothing but the first two.
 std::int64_t allocations();
 
