@@ -5,7 +5,7 @@
 
 #include <cerrno>
 #include <fstream>
-#include <new>
+#include <system_error>
 
 namespace blindspot::tools {
 
@@ -13,7 +13,7 @@ namespace {
 
 std::vector<std::string> read_lines(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
-  if (!stream && errno == ENOMEM) throw std::bad_alloc();
+  if (!stream) refuse_short_memory({errno, std::generic_category()});
   std::vector<std::string> lines;
   std::string line;
   while (std::getline(stream, line)) {

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
-#include <new>
+#include <system_error>
 
 namespace blindspot::tools {
 
@@ -18,7 +18,7 @@ Json parse_document(const std::filesystem::path& path, const std::string& hint) 
     throw Error(ErrorKind::input, fmt::format("{}: is a folder, not a JSON file{}", path.string(), hint));
   }
   std::ifstream stream(path, std::ios::binary);
-  if (!stream && errno == ENOMEM) throw std::bad_alloc();
+  if (!stream) refuse_short_memory({errno, std::generic_category()});
   if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read{}", path.string(), hint));
   // read(), for the parser lets the exception out with which libstdc++ reports what the disk refuses.
   std::string text;

@@ -133,9 +133,7 @@ constexpr std::string_view out_of_memory = "out of memory; a smaller --batch tak
 
 /// What the standard library throws of its own, as an Error.
 [[noreturn]] void refuse_for_the_system(const std::system_error& error, const std::string& what) {
-  // No further thread, for example.
-  const bool less_may_do = error.code() == std::errc::resource_unavailable_try_again;
-  throw Error(less_may_do ? ErrorKind::device : ErrorKind::input, fmt::format("{}: {}", what, reason_of(error.code())));
+  throw Error(kind_of(error.code()), fmt::format("{}: {}", what, reason_of(error.code())));
 }
 
 int run_command(const Arguments& arguments, const StopSignals& stop) {

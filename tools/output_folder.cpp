@@ -228,9 +228,7 @@ void OutputFolder::fill_existing() {
 }
 
 void OutputFolder::refuse_commit(const std::string& what, const std::error_code& reason) const {
-  const bool memory = reason == std::errc::not_enough_memory;
-  throw Error(memory ? ErrorKind::device : ErrorKind::input,
-              fmt::format("{}: {}; the result is kept in {}", name_, what, partial_.string()));
+  throw Error(kind_of(reason), fmt::format("{}: {}; the result is kept in {}", name_, what, partial_.string()));
 }
 
 void check_output_file(const std::string& path, bool overwrite) {

@@ -15,12 +15,6 @@ blindspot_status report(blindspot_error* error, blindspot_status status, std::st
   return status;
 }
 
-blindspot_status status_of(const std::system_error& error) noexcept {
-  const bool wanting =
-      error.code() == std::errc::not_enough_memory || error.code() == std::errc::resource_unavailable_try_again;
-  return wanting ? BLINDSPOT_DEVICE : BLINDSPOT_INPUT;
-}
-
 void need(const void* argument, const char* name) {
   if (argument == nullptr) throw Error(ErrorKind::usage, std::string(name) + ": is NULL");
 }

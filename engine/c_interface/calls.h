@@ -21,9 +21,6 @@ namespace blindspot::c_interface {
 /// Writes the outcome where the caller wants it, the message cut to what fits, and returns the status.
 blindspot_status report(blindspot_error* error, blindspot_status status, std::string_view message) noexcept;
 
-/// BLINDSPOT_DEVICE for want of memory or threads, else BLINDSPOT_INPUT.
-blindspot_status status_of(const std::system_error& error) noexcept;
-
 /// Runs `work`; whatever it throws becomes a status and a message.
 template <typename Work>
 blindspot_status guarded(blindspot_error* error, const Work& work) noexcept {
@@ -37,7 +34,7 @@ blindspot_status guarded(blindspot_error* error, const Work& work) noexcept {
   } catch (const std::bad_alloc&) {
     return report(error, BLINDSPOT_DEVICE, "out of memory; a smaller batch takes less");
   } catch (const std::system_error& failure) {
-    return report(error, status_of(failure), failure.what());
+    return report(error, static_cast<blindspot_status>(kind_of(failure.code())), failure.what());
   } catch (const std::exception& failure) {
     return report(error, BLINDSPOT_FAULT, failure.what());
   } catch (...) {

@@ -12,7 +12,6 @@
 #include <fstream>
 #include <map>
 #include <mutex>
-#include <new>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -31,7 +30,7 @@ namespace {
 fs::path real_folder(const fs::path& folder) {
   std::error_code error;
   fs::path real = fs::canonical(folder.empty() ? fs::path(".") : folder, error);
-  if (error == std::errc::not_enough_memory) throw std::bad_alloc();
+  refuse_short_memory(error);
   return error ? folder : real;
 }
 
@@ -43,7 +42,7 @@ std::set<fs::path> own_files(const fs::path& labels, const fs::path& database) {
     own.insert(real_folder(path.parent_path()) / (path.filename().string() + ending));
     std::error_code error;
     const fs::path real = fs::canonical(path, error);
-    if (error == std::errc::not_enough_memory) throw std::bad_alloc();
+    refuse_short_memory(error);
     if (!error) own.insert(real.string() + ending);
   };
   if (!labels.empty()) add(labels, "");
@@ -130,7 +129,7 @@ LabelledLine split_line(const std::string& line) {
 /// Of a text file, without empty ones and those that start with #.
 std::vector<std::string> lines_of(const fs::path& file) {
   std::ifstream stream(file);
-  if (!stream && errno == ENOMEM) throw std::bad_alloc();
+  if (!stream) refuse_short_memory({errno, std::generic_category()});
   if (!stream) throw Error(ErrorKind::input, fmt::format("{}: cannot be read", file.string()));
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) {
@@ -230,7 +229,7 @@ std::vector<std::uint8_t> bytes_of(const fs::path& path) {
   if (!fs::exists(path, error)) throw Error(ErrorKind::input, "does not exist");
   if (!fs::is_regular_file(path, error)) throw Error(ErrorKind::input, "is not a file");
   std::ifstream stream(path, std::ios::binary);
-  if (!stream && errno == ENOMEM) throw std::bad_alloc();
+  if (!stream) refuse_short_memory({errno, std::generic_category()});
   // read(), for an iterator lets the exception out with which libstdc++ reports what the disk refuses.
   std::vector<std::uint8_t> bytes;
   std::array<char, 65536> part{};

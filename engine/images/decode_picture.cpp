@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
-#include <new>
 #include <string_view>
 #include <system_error>
 
@@ -58,7 +57,7 @@ std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
   if (!std::filesystem::is_regular_file(status)) images::refuse(path.string(), "is not a regular file");
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   std::ifstream file(path, std::ios::binary);
-  if (!file && errno == ENOMEM) throw std::bad_alloc();
+  if (!file) refuse_short_memory({errno, std::generic_category()});
   if (error || !file) images::refuse(path.string(), "cannot be opened for reading");
   std::vector<std::uint8_t> bytes(size);
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));

@@ -57,6 +57,12 @@ def run_planned(command, call, number=0, prepare=None, folder=None, timeout=120,
         report.unlink(missing_ok=True)
 
 
+def succeed(*command):
+    """Runs what a test needs to have been done before."""
+    result = run(*command)
+    assert result.returncode == 0, result.stderr.decode()
+
+
 def sample(cases, most, seed=1):
     """All of them, or so many that a seed chooses."""
     return list(cases) if ALL or len(cases) <= most else sorted(random.Random(seed).sample(list(cases), most))
@@ -96,5 +102,4 @@ class PreparedFaultTest(FaultTest):
                          "--iterations", 2, "--threads", 1),
                         ("evaluate", "demo-resnet", "--images", cls.pictures, "--limit", 2, "--rounds", 2,
                          "--iterations", 2, "-o", cls.database, "--threads", 1)):
-            result = run(*command)
-            assert result.returncode == 0, result.stderr.decode()
+            succeed(*command)

@@ -9,8 +9,8 @@ import tempfile
 import time
 import unittest
 
-from planned import ALL
-from program import PROGRAM, ProgramTest, run
+from planned import ALL, succeed
+from program import PROGRAM, ProgramTest
 
 INSTANTS = 48 if ALL else 12
 
@@ -29,8 +29,7 @@ class Instants(ProgramTest):
         for command in (("weights", "random", "cifar_resnet56", "-o", cls.weights),
                         ("evaluate", "demo-resnet", "--images", cls.pictures, "--limit", 2, "--rounds", 2,
                          "--iterations", 20, "-o", cls.database)):
-            result = run(*command)
-            assert result.returncode == 0, result.stderr.decode()
+            succeed(*command)
 
     def start(self, command, folder):
         return subprocess.Popen([PROGRAM, *map(str, command(folder))], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

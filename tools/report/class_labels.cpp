@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <new>
 #include <string_view>
+#include <system_error>
 
 #include "blindspot/demo.h"
 #include "blindspot/error.h"
@@ -23,7 +23,7 @@ ClassLabels::ClassLabels(const std::string& file, const std::string& model) {
     return;
   }
   std::ifstream stream(file, std::ios::binary);
-  if (!stream && errno == ENOMEM) throw std::bad_alloc();
+  if (!stream) refuse_short_memory({errno, std::generic_category()});
   std::string line;
   while (std::getline(stream, line)) {
     if (!line.empty() && line.back() == '\r') line.pop_back();

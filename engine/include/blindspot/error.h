@@ -37,10 +37,20 @@ class OutOfMemory : public Error {
   explicit OutOfMemory(const std::string& message) : Error(ErrorKind::device, message) {}
 };
 
-/// What the system says of a call that failed, for a message. Throws std::bad_alloc where memory was short: that is no
-/// fault of a file's.
-inline std::string reason_of(const std::error_code& code) {
+/// Whose fault a failed call of the system is: the device's for want of memory or threads, else the input's.
+inline ErrorKind kind_of(const std::error_code& code) noexcept {
+  const bool less_may_do = code == std::errc::not_enough_memory || code == std::errc::resource_unavailable_try_again;
+  return less_may_do ? ErrorKind::device : ErrorKind::input;
+}
+
+/// Throws std::bad_alloc where a call failed because memory was short: that is no fault of a file's.
+inline void refuse_short_memory(const std::error_code& code) {
   if (code == std::errc::not_enough_memory) throw std::bad_alloc();
+}
+
+/// What the system says of a call that failed, for a message. Throws std::bad_alloc where memory was short.
+inline std::string reason_of(const std::error_code& code) {
+  refuse_short_memory(code);
   return code.message();
 }
 
