@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 
 namespace blindspot {
 namespace {
@@ -126,16 +127,27 @@ std::byte* Arena::take_real(std::size_t bytes) {
       throw Error(ErrorKind::fault, fmt::format("an arena of {} bytes has no room for {} more: the rehearsal differed",
                                                 committed_bytes_, bytes));
     }
-    // Fenced, the place is still taken, so that the size is held to, but the memory is found elsewhere: in what the
-    // arena has kept free for its arrays until the first of them.
-    if (fenced) free_committed();
-    data = fenced ? source_.allocate(own_bytes(bytes)) : memory_ + begin;
-    if (fenced) fenced_places_.emplace(data, begin);
+    data = fenced ? take_elsewhere(begin, bytes) : memory_ + begin;
   } else {
     data = source_.allocate(own_bytes(bytes));
   }
   alive_bytes_ += padded(bytes);
   fingerprint_ += fingerprint_of(data, bytes);
+  return data;
+}
+
+std::byte* Arena::take_elsewhere(std::size_t begin, std::size_t bytes) {
+  // What the arena has kept free for its arrays until the first of them.
+  free_committed();
+  std::byte* data = nullptr;
+  try {
+    data = source_.allocate(own_bytes(bytes));
+    fenced_places_.emplace(data, begin);
+  } catch (const std::exception&) {
+    if (data != nullptr) source_.deallocate(data, own_bytes(bytes));
+    placement_.remove(begin, padded(bytes));
+    throw;
+  }
   return data;
 }
 

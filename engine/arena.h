@@ -78,6 +78,8 @@ class Arena final : public ArraySource {
   /// Bytes of the allocation of an array by itself.
   std::size_t own_bytes(std::size_t bytes) const;
   std::byte* take_real(std::size_t bytes);
+  /// Fenced, the place `begin` stays taken, so that the size is held to, but the memory is an allocation of its own.
+  std::byte* take_elsewhere(std::size_t begin, std::size_t bytes);
   void free_committed() noexcept;
   std::uintptr_t rehearsal_base() const;
 

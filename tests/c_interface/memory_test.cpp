@@ -45,6 +45,12 @@ std::int64_t allocations_of(const Call& call) {
   return count;
 }
 
+void check_refusal(const blindspot_error& error) {
+  const std::string message = error.message;
+  CHECK_MESSAGE(error.status == BLINDSPOT_DEVICE, message);
+  CHECK_MESSAGE(message.find("memory") != std::string::npos, message);
+}
+
 void check_every_allocation(const Call& call) {
   allocations_of(call);  // what is made once for the life of the process
   const std::int64_t count = allocations_of(call);
@@ -59,13 +65,16 @@ void check_every_allocation(const Call& call) {
       const FailingAllocation failing(number);
       status = call(&error);
     }
+#ifndef BLINDSPOT_FENCED_ARENA  // there arrays are allocations, of which a handle keeps others after a failed call
     CHECK(allocations_alive() == before);
-    const std::string message = error.message;
+#endif
     CHECK(status == error.status);
-    if (status == BLINDSPOT_DONE) continue;
-    ++refused;
-    CHECK_MESSAGE(status == BLINDSPOT_DEVICE, message);
-    CHECK_MESSAGE(message.find("memory") != std::string::npos, message);
+    if (status != BLINDSPOT_DONE) {
+      ++refused;
+      check_refusal(error);
+    }
+    allocations_of(call);
+    CHECK(allocations_alive() == before);
   }
   CHECK(refused > 0);
   CHECK(allocations_of(call) > 0);
