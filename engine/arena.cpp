@@ -4,7 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
+#include <cstring>
+
+#ifdef BLINDSPOT_FENCED_ARENA
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace blindspot {
 namespace {
@@ -15,10 +19,17 @@ constexpr std::uintptr_t rehearsal_addresses = std::uintptr_t{1} << 62U;
 constexpr unsigned rehearsal_bits = 46;
 constexpr std::uintptr_t rehearsal_numbers = std::uintptr_t{1} << (62U - rehearsal_bits);
 
+// Between arrays and where none lies, touching memory is forbidden: AddressSanitizer reports it.
 #ifdef BLINDSPOT_FENCED_ARENA
-constexpr bool fenced = true;
+void forbid(const std::byte* data, std::size_t bytes) noexcept {
+  ASAN_POISON_MEMORY_REGION(data, bytes);
+}
+void allow(const std::byte* data, std::size_t bytes) noexcept {
+  ASAN_UNPOISON_MEMORY_REGION(data, bytes);
+}
 #else
-constexpr bool fenced = false;
+void forbid(const std::byte* /*data*/, std::size_t /*bytes*/) noexcept {}
+void allow(const std::byte* /*data*/, std::size_t /*bytes*/) noexcept {}
 #endif
 
 std::size_t rounded_up(std::size_t bytes, std::size_t to) {
@@ -90,13 +101,16 @@ Arena::~Arena() {
 }
 
 void Arena::free_committed() noexcept {
-  if (memory_ != nullptr) source_.deallocate(memory_, memory_bytes_);
+  if (memory_ != nullptr) {
+    allow(memory_, memory_bytes_);
+    source_.deallocate(memory_, memory_bytes_);
+  }
   memory_ = nullptr;
   memory_bytes_ = 0;
 }
 
 std::size_t Arena::padded(std::size_t bytes) const {
-  return rounded_up(bytes, alignment_);
+  return rounded_up(bytes, alignment_) + (fenced_arena ? alignment_ : 0);
 }
 
 std::uintptr_t Arena::rehearsal_base() const {
@@ -105,7 +119,8 @@ std::uintptr_t Arena::rehearsal_base() const {
 
 Array Arena::take(Type type, Shape shape) {
   // Masks are written in whole words, so they alone are padded in fenced memory.
-  const std::size_t bytes = type == Type::mask ? padded(array_bytes(type, shape)) : array_bytes(type, shape);
+  const std::size_t bytes =
+      type == Type::mask ? rounded_up(array_bytes(type, shape), alignment_) : array_bytes(type, shape);
   if (rehearsing_) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): an address that only tells places apart; nothing is read through it
     auto* const place = reinterpret_cast<std::byte*>(rehearsal_base() + rehearsed_.place(padded(bytes)));
@@ -115,7 +130,7 @@ Array Arena::take(Type type, Shape shape) {
 }
 
 std::size_t Arena::own_bytes(std::size_t bytes) const {
-  return fenced ? std::max<std::size_t>(bytes, 1) : padded(bytes);
+  return fenced_arena ? std::max<std::size_t>(bytes, 1) : padded(bytes);
 }
 
 std::byte* Arena::take_real(std::size_t bytes) {
@@ -127,27 +142,15 @@ std::byte* Arena::take_real(std::size_t bytes) {
       throw Error(ErrorKind::fault, fmt::format("an arena of {} bytes has no room for {} more: the rehearsal differed",
                                                 committed_bytes_, bytes));
     }
-    data = fenced ? take_elsewhere(begin, bytes) : memory_ + begin;
+    data = memory_ + begin;
+    allow(data, own_bytes(bytes));
+    // What nobody has written shall not look like what lay there before.
+    if constexpr (fenced_arena) std::memset(data, 0xFF, own_bytes(bytes));
   } else {
     data = source_.allocate(own_bytes(bytes));
   }
   alive_bytes_ += padded(bytes);
   fingerprint_ += fingerprint_of(data, bytes);
-  return data;
-}
-
-std::byte* Arena::take_elsewhere(std::size_t begin, std::size_t bytes) {
-  // What the arena has kept free for its arrays until the first of them.
-  free_committed();
-  std::byte* data = nullptr;
-  try {
-    data = source_.allocate(own_bytes(bytes));
-    fenced_places_.emplace(data, begin);
-  } catch (const std::exception&) {
-    if (data != nullptr) source_.deallocate(data, own_bytes(bytes));
-    placement_.remove(begin, padded(bytes));
-    throw;
-  }
   return data;
 }
 
@@ -165,13 +168,9 @@ void Arena::release(std::byte* data, std::size_t bytes) noexcept {
   fingerprint_ -= fingerprint_of(data, bytes);
   if (!committed_) {
     source_.deallocate(data, own_bytes(bytes));
-  } else if (!fenced) {
-    placement_.remove(static_cast<std::size_t>(data - memory_), padded(bytes));
   } else {
-    const auto place = fenced_places_.find(data);
-    placement_.remove(place->second, padded(bytes));
-    fenced_places_.erase(place);
-    source_.deallocate(data, own_bytes(bytes));
+    forbid(data, own_bytes(bytes));
+    placement_.remove(static_cast<std::size_t>(data - memory_), padded(bytes));
   }
 }
 
@@ -200,6 +199,7 @@ void Arena::commit(std::size_t bytes) {
   if (bytes > 0) {
     memory_ = source_.allocate(bytes);
     memory_bytes_ = bytes;
+    forbid(memory_, bytes);
   }
   placement_ = Placement();
   committed_bytes_ = bytes;
@@ -207,7 +207,7 @@ void Arena::commit(std::size_t bytes) {
 }
 
 bool Arena::repeats() const {
-  return committed_ && !fenced;
+  return committed_;
 }
 
 std::size_t ConstantMemory::padded(std::size_t bytes) const {

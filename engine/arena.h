@@ -5,12 +5,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/device.h"
 
 namespace blindspot {
+
+#ifdef BLINDSPOT_FENCED_ARENA
+inline constexpr bool fenced_arena = true;
+#else
+inline constexpr bool fenced_arena = false;
+#endif
 
 /// Where real memory comes from: the operating system, or a GPU.
 class MemorySource {
@@ -48,8 +53,9 @@ class Placement {
 };
 
 /// The source of a device's arrays. Until `commit` each array is an allocation of its own; afterwards all lie in one
-/// piece of memory. Compiled with BLINDSPOT_FENCED_ARENA (sanitizer builds) they stay allocations of their own, without
-/// padding but for masks, and the size is held to all the same: what other arenas find free after `commit` is no more.
+/// piece of memory. Compiled with BLINDSPOT_FENCED_ARENA (sanitizer builds, in which memory is the host's) there are
+/// gaps between them, and AddressSanitizer reports who touches those, or an array that is gone; a new array is filled
+/// with set bits.
 class Arena final : public ArraySource {
  public:
   /// Every array starts at a multiple of the source's alignment, and ends at one but in fenced memory.
@@ -74,12 +80,11 @@ class Arena final : public ArraySource {
   std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:
+  /// Bytes that an array takes up in the arena.
   std::size_t padded(std::size_t bytes) const;
-  /// Bytes of the allocation of an array by itself.
+  /// Those that may be touched.
   std::size_t own_bytes(std::size_t bytes) const;
   std::byte* take_real(std::size_t bytes);
-  /// Fenced, the place `begin` stays taken, so that the size is held to, but the memory is an allocation of its own.
-  std::byte* take_elsewhere(std::size_t begin, std::size_t bytes);
   void free_committed() noexcept;
   std::uintptr_t rehearsal_base() const;
 
@@ -95,7 +100,6 @@ class Arena final : public ArraySource {
   bool rehearsing_ = false;
   std::uintptr_t rehearsals_ = 0;  // each has addresses of its own
   Placement rehearsed_;
-  std::unordered_map<std::byte*, std::size_t> fenced_places_;  // where fenced arrays would lie
 };
 
 /// Memory of arrays that live as long as their owner wants, outside the arena.

@@ -15,12 +15,6 @@ constexpr std::size_t page = 4096;
 constexpr std::size_t huge_page = std::size_t{2} << 20U;
 constexpr std::size_t large = 2 * huge_page;
 
-#ifdef BLINDSPOT_FENCED_ARENA
-constexpr bool fenced = true;
-#else
-constexpr bool fenced = false;
-#endif
-
 std::size_t rounded_up(std::size_t bytes, std::size_t to) {
   return (bytes + to - 1) / to * to;
 }
@@ -67,7 +61,7 @@ Memory::~Memory() {
 }
 
 std::byte* HostMemory::allocate(std::size_t bytes) {
-  if (!fenced && bytes >= large) return map_pages(bytes);
+  if (!fenced_arena && bytes >= large) return map_pages(bytes);
   try {
     return static_cast<std::byte*>(::operator new (bytes, std::align_val_t{cpu::alignment}));
   } catch (const std::bad_alloc&) {
@@ -76,7 +70,7 @@ std::byte* HostMemory::allocate(std::size_t bytes) {
 }
 
 void HostMemory::deallocate(std::byte* data, std::size_t bytes) noexcept {
-  if (!fenced && bytes >= large) {
+  if (!fenced_arena && bytes >= large) {
     unmap_pages(data, bytes);
   } else {
     ::operator delete (data, std::align_val_t{cpu::alignment});
