@@ -33,7 +33,11 @@ StopSignals::StopSignals() {
 }
 
 StopSignals::~StopSignals() {
-  for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &previous_[i], nullptr);
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    // The second hangup of a closing terminal may come while the program ends.
+    if (signals[i] == SIGHUP && received_signal() == SIGHUP) continue;
+    sigaction(signals[i], &previous_[i], nullptr);
+  }
 }
 
 bool StopSignals::requested() const {
