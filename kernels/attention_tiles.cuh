@@ -74,9 +74,7 @@ template <bool exact>
 __device__ void multiply_add(float (&sums)[4], const Factors<4, exact>& left, const Factors<2, exact>& right) {
   if constexpr (exact) {
     float step[4] = {};
-    mma_tf32_m16n8k8(step, left.small, right.big);
-    mma_tf32_m16n8k8(step, left.big, right.small);
-    mma_tf32_m16n8k8(step, left.big, right.big);
+    mma_split_tf32_m16n8k8(step, left.big, left.small, right.big, right.small);
     for (int i = 0; i < 4; ++i) sums[i] += step[i];
   } else {
     mma_tf32_m16n8k8(sums, left.big, right.big);

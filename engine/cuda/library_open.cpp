@@ -9,6 +9,7 @@
 #include "engine/cuda/library_cublas.h"
 #include "engine/cuda/library_cudnn.h"
 #include "engine/cuda/library_cudnn_functions.h"
+#include "engine/cuda/library_ways.h"
 
 namespace blindspot::cuda {
 
@@ -30,7 +31,7 @@ std::string gpu_text(int gpu) {
 class OpenLibraries final : public MathLibraries {
  public:
   OpenLibraries(int gpu, const std::string& text, const std::shared_ptr<PlanCache>& cache)
-      : gpu_(gpu), cudnn_(text, cache), cublas_(text, cache) {}
+      : gpu_(gpu), gpu_text_(text), cache_(cache), cudnn_(text, cache), cublas_(text, cache) {}
 
   std::string description() const override { return cudnn_.description() + ", " + cublas_.description(); }
 
@@ -46,8 +47,16 @@ class OpenLibraries final : public MathLibraries {
     return cublas_.plan(product, workspace_limit);
   }
 
+  std::size_t fastest(const std::string& what, const std::vector<TrialArray>& arrays,
+                      std::span<const WayMaker> ways) override {
+    require(cudaSetDevice(gpu_), gpu_);
+    return fastest_way({description(), gpu_text_, what}, arrays, ways, *cache_);
+  }
+
  private:
   int gpu_;
+  std::string gpu_text_;
+  std::shared_ptr<PlanCache> cache_;
   CudnnPlans cudnn_;
   CublasPlans cublas_;
 };

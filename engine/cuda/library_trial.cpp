@@ -52,8 +52,11 @@ std::vector<std::uint8_t> random_bytes(Type type, std::size_t bytes, std::uint32
       return random_elements<__nv_bfloat16>(bytes, seed, [](float value) { return __float2bfloat16_rn(value); });
     case Type::float16:
       return random_elements<__half>(bytes, seed, [](float value) { return __float2half_rn(value); });
+    case Type::mask:
+      return random_elements<std::uint8_t>(bytes, seed,
+                                           [](float value) { return static_cast<std::uint8_t>((value + 0.5f) * 256); });
     default:
-      throw Error(ErrorKind::fault, "a trial knows float32, bfloat16 and float16 only");
+      throw Error(ErrorKind::fault, "a trial knows float32, bfloat16, float16 and masks only");
   }
 }
 

@@ -13,21 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/device.h"
+#include "engine/cuda/ways.h"
 
 namespace blindspot::cuda {
-
-/// One array that the work reads or writes.
-struct TrialArray {
-  Type type = Type::float32;
-  std::size_t bytes = 0;  ///< 0: none, its pointer is null
-  bool output = false;
-  /// Bytes after which the data repeat, one slot of the batch; 0: they do not. Where all inputs of a batch repeat, the
-  /// outputs have to.
-  std::size_t period = 0;
-  /// Number of the output in whose memory this input lies when the plan is used; −1: it has memory of its own.
-  int in_place_of = -1;
-};
 
 class Trial {
  public:

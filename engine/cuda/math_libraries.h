@@ -8,9 +8,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/cuda/graph_description.h"
 #include "engine/cuda/product_description.h"
+#include "engine/cuda/ways.h"
 
 namespace blindspot::cuda {
 
@@ -48,6 +50,10 @@ class MathLibraries {
   /// deterministic or want more than `workspace_limit` bytes are left out.
   virtual std::unique_ptr<GraphPlan> plan(const GraphDescription& graph, std::size_t workspace_limit) = 0;
   virtual std::unique_ptr<ProductPlan> plan(const ProductDescription& product, std::size_t workspace_limit) = 0;
+  /// Number of the way that is fastest, of those that are deterministic, where our own kernels stand beside the
+  /// libraries. `what` names the work and all that decides about it. Throws Error(device) where none can be gone.
+  virtual std::size_t fastest(const std::string& what, const std::vector<TrialArray>& arrays,
+                              std::span<const WayMaker> ways) = 0;
 };
 
 }  // namespace blindspot::cuda

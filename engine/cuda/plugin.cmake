@@ -122,6 +122,7 @@ add_library(blindspot_cuda_libraries STATIC
   engine/cuda/library_cudnn_graph.cpp
   engine/cuda/library_open.cpp
   engine/cuda/library_trial.cpp
+  engine/cuda/library_ways.cpp
 )
 # cudnn-frontend takes a minute to compile, most of it optimising code that waits for the GPU.
 set_source_files_properties(engine/cuda/library_cudnn_graph.cpp PROPERTIES COMPILE_OPTIONS -O1)

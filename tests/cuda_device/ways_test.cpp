@@ -1,6 +1,6 @@
 // Every way in which the CUDA device computes convolutions and attention, against the rows of the operation test: with
-// the libraries' fused graphs, with kernels after a plain convolution, and with attention by kernels in every
-// precision.
+// the libraries' fused graphs, with kernels after a plain convolution, with the kernel for 1×1 taps, and with attention
+// by kernels in every precision.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -61,6 +61,21 @@ TEST_CASE("convolutions without fused graphs") {
   }
 }
 
+TEST_CASE("1×1 convolutions by the library and by the kernel") {
+  for (const Precision precision : precisions) {
+    for (const std::size_t way : {0U, 1U}) {
+      CAPTURE(to_string(precision));
+      CAPTURE(way);
+      const auto libraries = std::make_shared<ReferenceLibraries>(ReferenceOptions{.way = way});
+      const auto device = cuda::make_device({precision, 0}, libraries);
+      check_rows(convolution_cases(), "convolution", *device);
+      // Exact products are the library's.
+      CHECK((libraries->counters().ways[way] > 0) == (precision != Precision::fp32));
+      CHECK(libraries->counters().ways[1 - way] == 0);
+    }
+  }
+}
+
 TEST_CASE("attention by kernels where the library has none") {
   for (const Precision precision : precisions) {
     CAPTURE(to_string(precision));
@@ -74,7 +89,7 @@ TEST_CASE("attention by kernels where the library has none") {
 TEST_CASE("the libraries are asked for what they do best") {
   for (const Precision precision : precisions) {
     CAPTURE(to_string(precision));
-    const auto libraries = std::make_shared<ReferenceLibraries>();
+    const auto libraries = std::make_shared<ReferenceLibraries>(ReferenceOptions{.way = 0});
     const auto device = cuda::make_device({precision, 0}, libraries);
     const bool narrow = device->activation_type() != Type::float32;
     ConvolutionDescription description{.batch = 1, .height = 4, .width = 4, .in_channels = 8, .out_channels = 8};

@@ -83,19 +83,57 @@ float tf32(float value) {
   return std::bit_cast<float>(round_to_tf32(value));
 }
 
+// d [16, 8] += a [16, depth] · b [depth, 8] by one warp, as the comments of instructions.cuh lay the fragments out.
+template <class T>
 __global__ void multiply(const float* a, const float* b, float* d) {
-  using blindspot::kernels::mma_tf32_m16n8k8;
+  constexpr bool tf32_factors = std::is_same_v<T, float>;
+  constexpr unsigned in_word = tf32_factors ? 1 : 2, depth = 8 * in_word;
   const unsigned group = threadIdx.x / 4, member = threadIdx.x % 4;
-  const std::uint32_t a_fragment[4] = {round_to_tf32(a[group * 8 + member]), round_to_tf32(a[(group + 8) * 8 + member]),
-                                       round_to_tf32(a[group * 8 + member + 4]),
-                                       round_to_tf32(a[(group + 8) * 8 + member + 4])};
-  const std::uint32_t b_fragment[2] = {round_to_tf32(b[member * 8 + group]),
-                                       round_to_tf32(b[(member + 4) * 8 + group])};
+  const auto word = [](float low, float high) -> std::uint32_t {
+    if constexpr (tf32_factors) {
+      return round_to_tf32(low);
+    } else {
+      return static_cast<std::uint32_t>(std::bit_cast<std::uint16_t>(from_float<T>(low))) |
+             static_cast<std::uint32_t>(std::bit_cast<std::uint16_t>(from_float<T>(high))) << 16U;
+    }
+  };
+  const auto of_a = [&](unsigned row, unsigned half) {
+    const float* const at = a + row * depth + (half * 4 + member) * in_word;
+    return word(at[0], at[in_word - 1]);
+  };
+  const auto of_b = [&](unsigned half) {
+    const float* const at = b + (half * 4 + member) * in_word * 8 + group;
+    return word(at[0], at[(in_word - 1) * 8]);
+  };
+  const std::uint32_t a_fragment[4] = {of_a(group, 0), of_a(group + 8, 0), of_a(group, 1), of_a(group + 8, 1)};
+  const std::uint32_t b_fragment[2] = {of_b(0), of_b(1)};
   float* const places[4] = {&d[group * 8 + 2 * member], &d[group * 8 + 2 * member + 1],
                             &d[(group + 8) * 8 + 2 * member], &d[(group + 8) * 8 + 2 * member + 1]};
   float d_fragment[4] = {*places[0], *places[1], *places[2], *places[3]};
-  mma_tf32_m16n8k8(d_fragment, a_fragment, b_fragment);
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    blindspot::kernels::mma_bfloat16_m16n8k16(d_fragment, a_fragment, b_fragment);
+  } else if constexpr (std::is_same_v<T, __half>) {
+    blindspot::kernels::mma_float16_m16n8k16(d_fragment, a_fragment, b_fragment);
+  } else {
+    blindspot::kernels::mma_tf32_m16n8k8(d_fragment, a_fragment, b_fragment);
+  }
   for (int i = 0; i < 4; ++i) *places[i] = d_fragment[i];
+}
+
+// Every thread copies four chunks in two groups, and looks at them when one and when both have arrived.
+__global__ void copy_in_groups(const float* from, float* seen) {
+  auto* const shared = blindspot::kernels::dynamic_shared_memory<float>() + threadIdx.x * 16;
+  for (int i = 0; i < 16; ++i) shared[i] = -1;
+  blindspot::kernels::AsyncCopies copies;
+  for (int chunk = 0; chunk < 4; ++chunk) {
+    copies.copy(shared + chunk * 4, from + (threadIdx.x * 4 + static_cast<unsigned>(chunk)) * 4, chunk != 3);
+    if (chunk == 1) copies.end_group();
+  }
+  copies.end_group();
+  copies.wait<1>();
+  for (int i = 0; i < 16; ++i) seen[threadIdx.x * 32 + static_cast<unsigned>(i)] = shared[i];
+  copies.wait<0>();
+  for (int i = 0; i < 16; ++i) seen[threadIdx.x * 32 + 16 + static_cast<unsigned>(i)] = shared[i];
 }
 
 }  // namespace
@@ -150,23 +188,45 @@ TEST_CASE("rounding to TF32: nearest, ties away from zero") {
   }
 }
 
-TEST_CASE("the product of a warp, exact for small integers") {
+TEST_CASE_TEMPLATE("the product of a warp, exact for small integers", T, float, __nv_bfloat16, __half) {
+  constexpr std::size_t depth = std::is_same_v<T, float> ? 8 : 16;
+  constexpr int largest = std::is_same_v<T, __nv_bfloat16> ? 250 : 1000;  // what the factors hold exactly
   std::mt19937 generator(2);
   const auto fill = [&](std::vector<float>& values) {
-    for (float& value : values) value = static_cast<float>(static_cast<int>(generator() % 2001) - 1000);
+    for (float& value : values) value = static_cast<float>(static_cast<int>(generator() % (2 * largest + 1)) - largest);
   };
-  std::vector<float> a(std::size_t{16} * 8), b(std::size_t{8} * 8), d(std::size_t{16} * 8);
+  std::vector<float> a(16 * depth), b(depth * 8), d(std::size_t{16} * 8);
   for (int trial = 0; trial < 20; ++trial) {
     fill(a), fill(b), fill(d);
     std::vector<double> expected(d.begin(), d.end());
     for (std::size_t row = 0; row < 16; ++row) {
       for (std::size_t column = 0; column < 8; ++column) {
-        for (std::size_t k = 0; k < 8; ++k) {
-          expected[row * 8 + column] += static_cast<double>(a[row * 8 + k]) * static_cast<double>(b[k * 8 + column]);
+        for (std::size_t k = 0; k < depth; ++k) {
+          expected[row * 8 + column] +=
+              static_cast<double>(a[row * depth + k]) * static_cast<double>(b[k * 8 + column]);
         }
       }
     }
-    REQUIRE(launch(multiply, dim3(1), dim3(32), 0, nullptr, a.data(), b.data(), d.data()) == cudaSuccess);
+    REQUIRE(launch(multiply<T>, dim3(1), dim3(32), 0, nullptr, a.data(), b.data(), d.data()) == cudaSuccess);
     CHECK(std::vector<double>(d.begin(), d.end()) == expected);
+  }
+}
+
+TEST_CASE("copies that go on meanwhile arrive when they are waited for, not before") {
+  constexpr std::size_t threads = 40;
+  std::vector<float> from(threads * 16), seen(threads * 32);
+  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<float>(i);
+  void* memory = nullptr;  // 16-byte aligned
+  REQUIRE(cudaMalloc(&memory, from.size() * sizeof(float)) == cudaSuccess);
+  REQUIRE(cudaMemcpy(memory, from.data(), from.size() * sizeof(float), cudaMemcpyHostToDevice) == cudaSuccess);
+  REQUIRE(launch(copy_in_groups, dim3(1), dim3(threads), threads * 16 * sizeof(float), nullptr,
+                 static_cast<const float*>(memory), seen.data()) == cudaSuccess);
+  cudaFree(memory);
+  for (std::size_t thread = 0; thread < threads; ++thread) {
+    for (std::size_t i = 0; i < 16; ++i) {
+      const float arrived = i < 12 ? from[thread * 16 + i] : 0.0F;
+      CHECK(seen[thread * 32 + i] == (i < 8 ? arrived : -1.0F));
+      CHECK(seen[thread * 32 + 16 + i] == arrived);
+    }
   }
 }

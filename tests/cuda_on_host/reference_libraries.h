@@ -3,8 +3,10 @@
 // workspace. May use engine/cuda's descriptions and the host execution.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "engine/cuda/math_libraries.h"
 
@@ -13,12 +15,15 @@ namespace blindspot::tests {
 struct ReferenceOptions {
   bool fused_convolutions = true;  ///< whether a convolution may be followed by others in its graph
   bool attention = true;           ///< whether attention is supported (in 16-bit types)
+  /// Number of the way that is the fastest; none: one or another, as a hash of what it is for has it.
+  std::optional<std::size_t> way = std::nullopt;
 };
 
 /// How often what was computed, replays of captured work included.
 struct ReferenceCounters {
   std::int64_t plain_convolutions = 0, fused_convolutions = 0, convolution_gradients = 0;
   std::int64_t attentions = 0, attention_gradients = 0, products = 0;
+  std::array<std::int64_t, 2> ways{};  ///< how often each was said to be the fastest
 };
 
 class ReferenceLibraries final : public cuda::MathLibraries {
@@ -30,6 +35,8 @@ class ReferenceLibraries final : public cuda::MathLibraries {
   std::unique_ptr<cuda::GraphPlan> plan(const cuda::GraphDescription& graph, std::size_t workspace_limit) override;
   std::unique_ptr<cuda::ProductPlan> plan(const cuda::ProductDescription& product,
                                           std::size_t workspace_limit) override;
+  std::size_t fastest(const std::string& what, const std::vector<cuda::TrialArray>& arrays,
+                      std::span<const cuda::WayMaker> ways) override;
   const ReferenceCounters& counters() const { return *counters_; }
 
  private:

@@ -54,6 +54,10 @@ class WritingLibraries final : public cuda::MathLibraries {
   std::unique_ptr<cuda::ProductPlan> plan(const cuda::ProductDescription&, std::size_t) override {
     return std::make_unique<NoProductPlan>();
   }
+  std::size_t fastest(const std::string&, const std::vector<cuda::TrialArray>&,
+                      std::span<const cuda::WayMaker>) override {
+    return 0;  // the library's
+  }
 
   std::map<std::string, cuda::GraphDescription> asked, planned;
 

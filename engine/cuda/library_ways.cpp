@@ -1,0 +1,58 @@
+// Implementation of library_ways.h.
+#include "engine/cuda/library_ways.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "engine/cuda/library_search.h"
+#include "engine/cuda/library_trial.h"
+
+namespace blindspot::cuda {
+
+namespace {
+
+/// The number that keep() wrote down; none where there is none, or no way of that number.
+std::optional<std::size_t> kept_number(const PlanCache& cache, const PlanKey& key, std::size_t count) {
+  const std::optional<CachedPlan> cached = cache.find(key);
+  if (!cached || cached->contents.size() != 1 || cached->contents[0] >= count) return std::nullopt;
+  return cached->contents[0];
+}
+
+}  // namespace
+
+std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& arrays, std::span<const WayMaker> ways,
+                        PlanCache& cache) {
+  if (const std::optional<std::size_t> kept = kept_number(cache, key, ways.size())) return *kept;
+  Trial data(key.description, arrays);
+  std::vector<Way> made(ways.size());
+  std::vector<PlanCandidate> candidates;
+  for (std::size_t number = 0; number < ways.size(); ++number) candidates.push_back({false, number});
+  std::string last_reason = "none gives the same bits in every slot of the batch";
+  const auto run = [&](std::size_t number) {
+    const Way& way = made[number];
+    return [&way, &data, scratch = data.workspace(way.scratch_bytes)](std::span<void* const> at) {
+      way.run(at, scratch, data.stream());
+    };
+  };
+  PlanTrial trial;
+  trial.make = [&](std::size_t number) {
+    try {
+      made[number] = ways[number]();
+      return true;
+    } catch (const Error& error) {
+      last_reason = error.what();
+      return false;
+    }
+  };
+  trial.milliseconds = [&](std::size_t number) { return data.milliseconds(run(number)); };
+  trial.check = [&](std::size_t number) { return data.gives_same_bits(run(number)); };
+  const std::optional<std::size_t> best = fastest(candidates, trial);
+  if (!best) throw Error(ErrorKind::device, fmt::format("{}: {}", key.description, last_reason));
+  cache.keep(key, {fmt::format("{}: way {}", key.description, *best), {static_cast<std::uint8_t>(*best)}});
+  return *best;
+}
+
+}  // namespace blindspot::cuda
