@@ -207,7 +207,7 @@ void Arena::commit(std::size_t bytes) {
 }
 
 bool Arena::repeats() const {
-  return committed_;
+  return committed_ && !fenced_arena;
 }
 
 std::size_t ConstantMemory::padded(std::size_t bytes) const {

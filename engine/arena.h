@@ -74,7 +74,8 @@ class Arena final : public ArraySource {
   /// Device::commit. Throws Error(fault) while an array is alive, Error(device) if there is no such memory.
   void commit(std::size_t bytes);
 
-  /// Whether the same calls get the same addresses as long as the same arrays are alive.
+  /// Whether the same calls get the same addresses as long as the same arrays are alive, and may be made without taking
+  /// arrays again (where none is taken, a fenced arena's memory is forbidden).
   bool repeats() const;
   /// Stands for the real arrays alive now and where they lie; equal only for the same arrays.
   std::uint64_t fingerprint() const { return fingerprint_; }

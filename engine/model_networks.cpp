@@ -116,7 +116,7 @@ void ModelNetworks::make_working(std::int64_t batch) {
 NetworkOnDevice& ModelNetworks::exact() {
   if (choice_.precision == Precision::fp32) return working();
   while (!exact_.network && !try_exact()) {
-    exact_ = {};
+    exact_.clear();
     batch_ = std::max<std::int64_t>(1, std::min(batch_, default_batch) / 2);
     make_working(batch_);
   }
@@ -185,7 +185,7 @@ void ModelNetworks::prepare_points(std::size_t images, const std::function<void(
         working_.network.reset();  // made anew by whoever asks for it
         throw;
       }
-      exact_ = {};
+      exact_.clear();
       batch_ = std::max<std::int64_t>(1, batch_ / 2);
     }
   }
@@ -218,7 +218,7 @@ bool ModelNetworks::take_memory(std::size_t pairs, const std::function<void()>& 
     prepared_slots_ = slots;
     return true;
   } catch (const OutOfMemory&) {
-    exact_ = {};
+    exact_.clear();
     if (batch_ <= slice_of(device, 1)) {
       working_.network.reset();  // made anew by whoever asks for it
       throw;

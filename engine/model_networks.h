@@ -17,6 +17,18 @@ struct NetworkOnDevice {
   std::unique_ptr<Device> device;
   std::unique_ptr<Network> network;  // after device: its arrays go first
   std::vector<OperationWork> work;   // of the network, for a slice
+
+  NetworkOnDevice() = default;
+  // Member by member the device would go while the network that it replaces still has arrays of it.
+  NetworkOnDevice(NetworkOnDevice&&) = delete;
+  NetworkOnDevice& operator=(NetworkOnDevice&&) = delete;
+
+  /// Gives both back.
+  void clear() {
+    network.reset();
+    device.reset();
+    work.clear();
+  }
 };
 
 class ModelNetworks {
