@@ -25,6 +25,8 @@ constexpr int warps_down = tile_pixels / warp_pixels;
 constexpr int chunk_bytes = 16;
 constexpr int row_chunks = 8;
 constexpr int row_bytes = row_chunks * chunk_bytes;
+/// Always so much memory, also for fewer steps: what a kernel may have is one number for all its launches, of all
+/// threads.
 constexpr int most_stages = 3;
 constexpr int octet_group = 32;  ///< channels of four mma, an octet a lane
 
@@ -254,9 +256,8 @@ cudaError_t launch_tiles(const PointwiseArrays<T>& arrays, const PointwiseSizes&
   const std::int64_t column_tiles = (sizes.out_channels + columns - 1) / columns;
   const std::int64_t blocks = (sizes.pixels + tile_pixels - 1) / tile_pixels * column_tiles;
   if (blocks > INT32_MAX) return cudaErrorInvalidValue;
-  const std::int64_t stages = steps < most_stages ? steps : most_stages;
   return launch(pointwise_kernel<T, columns>, dim3(static_cast<unsigned>(blocks)), dim3(pointwise_threads),
-                static_cast<std::size_t>(stages * stage_bytes<columns>), stream, arrays, sizes, epilogue,
+                std::size_t{most_stages} * stage_bytes<columns>, stream, arrays, sizes, epilogue,
                 static_cast<int>(column_tiles), static_cast<int>(steps));
 }
 

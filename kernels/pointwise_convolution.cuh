@@ -9,6 +9,9 @@
 
 namespace blindspot::kernels {
 
+/// Another number whenever the kernel's results or its speed change: choices that were made with it are made anew.
+constexpr int pointwise_revision = 1;
+
 struct PointwiseSizes {
   std::int64_t pixels, in_channels, out_channels;
 };

@@ -34,8 +34,8 @@ StopSignals::StopSignals() {
 
 StopSignals::~StopSignals() {
   for (std::size_t i = 0; i < signals.size(); ++i) {
-    // The second hangup of a closing terminal may come while the program ends.
-    if (signals[i] == SIGHUP && received_signal() == SIGHUP) continue;
+    // A further hangup of a closing terminal may come while the program ends.
+    if (signals[i] == SIGHUP && received_signal() != 0) continue;
     sigaction(signals[i], &previous_[i], nullptr);
   }
 }

@@ -37,20 +37,28 @@ class CudaConvolution final : public Convolution {
 
   void forward(const Array& x, Array& y, Array* relu_mask) override {
     check(x, y);
-    run(*forward_, x, y, description_.relu ? relu_mask : nullptr, reinterpret_cast<const float*>(bias_.data()));
+    run(*forward_, x, y, mask_of(y, description_.relu, relu_mask), reinterpret_cast<const float*>(bias_.data()));
   }
 
   void input_gradient(const Array& dy, Array& dx, const Array* relu_mask) override {
     check(dx, dy);
-    run(*gradient_, dy, dx, description_.mask_gradient ? relu_mask : nullptr, nullptr);
+    run(*gradient_, dy, dx, mask_of(dx, description_.mask_gradient, relu_mask), nullptr);
   }
 
  private:
-  void run(ConvolutionPass& pass, const Array& input, Array& output, const Array* mask, const float* bias) {
+  /// The mask of a ReLU's output; null where there is none.
+  static std::uint8_t* mask_of(const Array& output, bool has_relu, const Array* relu_mask) {
+    if (!has_relu) return nullptr;
+    require_fit(
+        relu_mask != nullptr && relu_mask->type() == Type::mask && relu_mask->shape().count() == output.shape().count(),
+        "the mask of a convolution", output);
+    return reinterpret_cast<std::uint8_t*>(relu_mask->data());
+  }
+
+  void run(ConvolutionPass& pass, const Array& input, Array& output, std::uint8_t* mask, const float* bias) {
     const Array scratch = workspace(device_, pass.scratch_bytes());
     if (device_.rehearsing()) return;
-    pass.run({input.data(), (pass.wants_turned_weight() ? turned_weight_ : weight_).data(), bias, output.data(),
-              mask == nullptr ? nullptr : reinterpret_cast<std::uint8_t*>(mask->data())},
+    pass.run({input.data(), (pass.wants_turned_weight() ? turned_weight_ : weight_).data(), bias, output.data(), mask},
              scratch.data(), device_.stream());
   }
 

@@ -148,11 +148,17 @@ class LibraryGradient final : public LibraryPass {
 /// Either direction of a convolution with 1×1 taps, in one kernel.
 class PointwisePass final : public ConvolutionPass {
  public:
-  /// `accumulate`: the output is added to.
-  PointwisePass(CudaDevice& device, const kernels::PointwiseSizes& sizes, bool backward, bool accumulate)
-      : device_(device), sizes_(sizes), backward_(backward), accumulate_(accumulate) {}
+  PointwisePass(CudaDevice& device, const kernels::PointwiseSizes& sizes, bool backward,
+                const ConvolutionDescription& d)
+      : device_(device),
+        sizes_(sizes),
+        backward_(backward),
+        accumulate_(backward ? d.accumulate_gradient : d.accumulate),
+        name_(fmt::format("kernel {} for a 1x1 convolution's {} [{}, {}, {}, {}] to {} channels",
+                          kernels::pointwise_revision, backward ? "gradient" : "forward pass", d.batch, d.height,
+                          d.width, sizes.in_channels, sizes.out_channels)) {}
 
-  std::string identity() const override { return fmt::format("pointwise kernel {}", text()); }
+  std::string identity() const override { return name_; }
   bool wants_turned_weight() const override { return backward_; }
   std::size_t scratch_bytes() const override { return 0; }
 
@@ -167,18 +173,14 @@ class PointwisePass final : public ConvolutionPass {
     }
     device_.check(kernels::pointwise_convolution(arrays.input, arrays.weight, arrays.output,
                                                  element_of(device_.activation_type()), sizes_, epilogue, stream),
-                  identity());
+                  name_);
   }
 
  private:
-  std::string text() const {
-    return fmt::format("{} [{}, {}] to {}", backward_ ? "gradient" : "forward", sizes_.pixels, sizes_.in_channels,
-                       sizes_.out_channels);
-  }
-
   CudaDevice& device_;
   kernels::PointwiseSizes sizes_;
   bool backward_, accumulate_;
+  std::string name_;
 };
 
 std::unique_ptr<ConvolutionPass> library_forward(CudaDevice& device, const ConvolutionDescription& description) {
@@ -246,9 +248,11 @@ PassArrays pass_arrays(std::span<void* const> at) {
 std::string text_of(const CudaDevice& device, const ConvolutionDescription& d, bool backward) {
   const bool accumulate = backward ? d.accumulate_gradient : d.accumulate;
   const bool mask = backward ? d.mask_gradient : d.relu;
-  return fmt::format("ways of a 1x1 convolution's {} [{}, {}, {}, {}] and {} channels{}{}, {}",
-                     backward ? "gradient" : "forward pass", d.batch, d.height, d.width, d.in_channels, d.out_channels,
-                     accumulate ? ", added" : "", mask ? ", relu" : "", to_string(device.precision()));
+  return fmt::format(
+      "ways of a 1x1 convolution's {} [{}, {}, {}, {}] and {} channels{}{}, {}, workspace at most {}, kernel {}",
+      backward ? "gradient" : "forward pass", d.batch, d.height, d.width, d.in_channels, d.out_channels,
+      accumulate ? ", added" : "", mask ? ", relu" : "", to_string(device.precision()), device.workspace_limit(),
+      kernels::pointwise_revision);
 }
 
 using PassMaker = std::unique_ptr<ConvolutionPass> (*)(CudaDevice& device, const ConvolutionDescription& description);
@@ -264,8 +268,7 @@ std::unique_ptr<ConvolutionPass> faster_pass(CudaDevice& device, const Convoluti
     if (number == 0) {
       pass = library_pass(device, description);
     } else {
-      pass = std::make_unique<PointwisePass>(device, sizes, backward,
-                                             backward ? description.accumulate_gradient : description.accumulate);
+      pass = std::make_unique<PointwisePass>(device, sizes, backward, description);
     }
     return *pass;
   };

@@ -26,11 +26,26 @@ std::optional<std::size_t> kept_number(const PlanCache& cache, const PlanKey& ke
 std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& arrays, std::span<const WayMaker> ways,
                         PlanCache& cache) {
   if (const std::optional<std::size_t> kept = kept_number(cache, key, ways.size())) return *kept;
-  Trial data(key.description, arrays);
+  std::string last_reason = "none gives the same bits in every slot of the batch";
+  bool all_tried = true;
+  /// Whether the call came to its end.
+  const auto succeeds = [&](const auto& call) {
+    try {
+      call();
+      return true;
+    } catch (const Error& error) {
+      last_reason = error.what();
+      all_tried = false;
+      return false;
+    }
+  };
+  // Before the trial takes memory: making a way may take as much for a trial of its own.
   std::vector<Way> made(ways.size());
   std::vector<PlanCandidate> candidates;
-  for (std::size_t number = 0; number < ways.size(); ++number) candidates.push_back({false, number});
-  std::string last_reason = "none gives the same bits in every slot of the batch";
+  for (std::size_t number = 0; number < ways.size(); ++number) {
+    if (succeeds([&] { made[number] = ways[number](); })) candidates.push_back({false, number});
+  }
+  Trial data(key.description, arrays);
   const auto run = [&](std::size_t number) {
     const Way& way = made[number];
     return [&way, &data, scratch = data.workspace(way.scratch_bytes)](std::span<void* const> at) {
@@ -38,20 +53,14 @@ std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& array
     };
   };
   PlanTrial trial;
-  trial.make = [&](std::size_t number) {
-    try {
-      made[number] = ways[number]();
-      return true;
-    } catch (const Error& error) {
-      last_reason = error.what();
-      return false;
-    }
-  };
+  trial.make = [&](std::size_t number) { return succeeds([&] { data.workspace(made[number].scratch_bytes); }); };
   trial.milliseconds = [&](std::size_t number) { return data.milliseconds(run(number)); };
   trial.check = [&](std::size_t number) { return data.gives_same_bits(run(number)); };
   const std::optional<std::size_t> best = fastest(candidates, trial);
   if (!best) throw Error(ErrorKind::device, fmt::format("{}: {}", key.description, last_reason));
-  cache.keep(key, {fmt::format("{}: way {}", key.description, *best), {static_cast<std::uint8_t>(*best)}});
+  // Want of memory passes, and with it what made a way fail.
+  if (all_tried)
+    cache.keep(key, {fmt::format("{}: way {}", key.description, *best), {static_cast<std::uint8_t>(*best)}});
   return *best;
 }
 

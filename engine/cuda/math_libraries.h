@@ -51,7 +51,7 @@ class MathLibraries {
   virtual std::unique_ptr<GraphPlan> plan(const GraphDescription& graph, std::size_t workspace_limit) = 0;
   virtual std::unique_ptr<ProductPlan> plan(const ProductDescription& product, std::size_t workspace_limit) = 0;
   /// Number of the way that is fastest, of those that are deterministic, where our own kernels stand beside the
-  /// libraries. `what` names the work and all that decides about it. Throws Error(device) where none can be gone.
+  /// libraries. `what` names the work and all that decides about it. Throws Error(device) where none works.
   virtual std::size_t fastest(const std::string& what, const std::vector<TrialArray>& arrays,
                               std::span<const WayMaker> ways) = 0;
 };

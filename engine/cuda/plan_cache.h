@@ -16,7 +16,7 @@ namespace blindspot::cuda {
 struct PlanKey {
   std::string library;      ///< with its version: "cuDNN 9.19.0"
   std::string gpu;          ///< name, compute capability, multiprocessors
-  std::string description;  ///< text_of the graph or product, and the workspace limit
+  std::string description;  ///< all that a choice depends on: text_of a graph or product, the workspace limit
 };
 
 struct CachedPlan {

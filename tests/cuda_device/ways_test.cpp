@@ -76,6 +76,17 @@ TEST_CASE("1×1 convolutions by the library and by the kernel") {
   }
 }
 
+TEST_CASE("a convolution with a ReLU wants its mask") {
+  const auto device = cuda::make_device({Precision::bf16, 0}, std::make_shared<ReferenceLibraries>());
+  ConvolutionDescription description{.batch = 1, .height = 2, .width = 2, .in_channels = 8, .out_channels = 8};
+  description.relu = description.mask_gradient = true;
+  const auto convolution = device->convolution(description, std::vector<float>(64), std::vector<float>(8));
+  Array x = device->activation({1, 2, 2, 8});
+  Array y = device->activation({1, 2, 2, 8});
+  CHECK_THROWS_AS(convolution->forward(x, y, nullptr), Error);
+  CHECK_THROWS_AS(convolution->input_gradient(y, x, nullptr), Error);
+}
+
 TEST_CASE("attention by kernels where the library has none") {
   for (const Precision precision : precisions) {
     CAPTURE(to_string(precision));

@@ -101,6 +101,7 @@ std::vector<OperationCase> convolution_cases() {
   add_combinations(cases, square({2, 5, 7, 13}, 5, 3, 1, 1));
   add_combinations(cases, square({1, 4, 4, 64}, 64, 1, 1, 0));
   add_combinations(cases, square({2, 12, 11, 72}, 96, 1, 1, 0));
+  add_combinations(cases, square({1, 11, 13, 256}, 128, 1, 1, 0));
   add_combinations(cases, square({7, 5, 5, 16}, 32, 3, 2, 1));
   for (const bool relu : {false, true}) {
     for (ConvolutionDescription d :

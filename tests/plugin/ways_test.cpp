@@ -80,12 +80,22 @@ TEST_CASE("the faster way is taken, and the next start knows it") {
   }
 }
 
-TEST_CASE("a way that cannot be gone, or does not do what it must, is not taken") {
+TEST_CASE("a way that cannot be made, or does not do what it must, is not taken") {
   const TemporaryFolder folder;
   PlanCache cache = cache_in(folder);
   int made = 0;
   const std::vector<WayMaker> ways{impossible("no engine"), wrong(), copying(5, made)};
   CHECK(fastest_way(key("one"), image_arrays(), ways, cache) == 2);
+}
+
+TEST_CASE("a choice that left a way untried is made anew at the next start") {
+  const TemporaryFolder folder;
+  PlanCache cache = cache_in(folder);
+  int made = 0;
+  const std::vector<WayMaker> lacking{impossible("out of GPU memory"), copying(20, made)};
+  CHECK(fastest_way(key("one"), image_arrays(), lacking, cache) == 1);
+  const std::vector<WayMaker> whole{copying(1, made), copying(20, made)};
+  CHECK(fastest_way(key("one"), image_arrays(), whole, cache) == 0);
 }
 
 TEST_CASE("where no way is left, the work and the reason are named") {
