@@ -170,39 +170,49 @@ __device__ void finish_octet(const float (&sums)[octet_size], const Octet<T>& be
   if (epilogue.relu_mask != nullptr) epilogue.relu_mask[at / octet_size] = static_cast<std::uint8_t>(bits);
 }
 
+/// The octet of y of one of a lane's rows and groups.
+struct OctetPlace {
+  std::int64_t at;
+  int channel;
+  bool exists;
+
+  __device__ OctetPlace(const PointwiseSizes& sizes, std::int64_t first_pixel, int first_channel, int half, int group) {
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    const std::int64_t pixel = first_pixel + half * 8 + lane / 4;
+    channel = first_channel + group * octet_group + lane % 4 * octet_size;
+    exists = pixel < sizes.pixels && channel < sizes.out_channels;
+    at = pixel * sizes.out_channels + channel;
+  }
+};
+
 /// The warp's part of y: first all that is read, then what is written.
 template <class T, int products>
 __device__ void finish_rows(const float (&sums)[products][4], const PointwiseSizes& sizes, std::int64_t first_pixel,
                             int first_channel, const PointwiseEpilogue& epilogue, T* y) {
   constexpr int groups = products / 4;
-  const int lane = static_cast<int>(threadIdx.x % 32);
   Octet<T> before[2][groups];
   std::uint32_t kept[2][groups];
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
 #pragma unroll
     for (int group = 0; group < groups; ++group) {
-      const std::int64_t pixel = first_pixel + half * 8 + lane / 4;
-      const int channel = first_channel + group * octet_group + lane % 4 * octet_size;
+      const OctetPlace place(sizes, first_pixel, first_channel, half, group);
       kept[half][group] = 0xffU;
-      if (pixel >= sizes.pixels || channel >= sizes.out_channels) continue;
-      const std::int64_t at = pixel * sizes.out_channels + channel;
-      if (epilogue.accumulate) before[half][group] = load_octet(y, at, at + octet_size, true);
-      if (epilogue.masked != nullptr) kept[half][group] = epilogue.masked[at / octet_size];
+      if (!place.exists) continue;
+      if (epilogue.accumulate) before[half][group] = load_octet(y, place.at, place.at + octet_size, true);
+      if (epilogue.masked != nullptr) kept[half][group] = epilogue.masked[place.at / octet_size];
     }
   }
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
 #pragma unroll
     for (int group = 0; group < groups; ++group) {
-      const std::int64_t pixel = first_pixel + half * 8 + lane / 4;
-      const int channel = first_channel + group * octet_group + lane % 4 * octet_size;
-      if (pixel >= sizes.pixels || channel >= sizes.out_channels) continue;
+      const OctetPlace place(sizes, first_pixel, first_channel, half, group);
+      if (!place.exists) continue;
       float octet[octet_size];
 #pragma unroll
       for (int i = 0; i < octet_size; ++i) octet[i] = sums[group * 4 + i / 2][half * 2 + i % 2];
-      finish_octet(octet, before[half][group], kept[half][group], epilogue, channel,
-                   pixel * sizes.out_channels + channel, y);
+      finish_octet(octet, before[half][group], kept[half][group], epilogue, place.channel, place.at, y);
     }
   }
 }
