@@ -176,9 +176,10 @@ struct OctetPlace {
   int channel;
   bool exists;
 
-  __device__ OctetPlace(const PointwiseSizes& sizes, std::int64_t first_pixel, int first_channel, int half, int group) {
+  __device__ OctetPlace(const PointwiseSizes& sizes, std::int64_t first_pixel, int first_channel, int eight,
+                        int group) {
     const int lane = static_cast<int>(threadIdx.x % 32);
-    const std::int64_t pixel = first_pixel + half * 8 + lane / 4;
+    const std::int64_t pixel = first_pixel + eight * 8 + lane / 4;
     channel = first_channel + group * octet_group + lane % 4 * octet_size;
     exists = pixel < sizes.pixels && channel < sizes.out_channels;
     at = pixel * sizes.out_channels + channel;
@@ -193,26 +194,26 @@ __device__ void finish_rows(const float (&sums)[products][4], const PointwiseSiz
   Octet<T> before[2][groups];
   std::uint32_t kept[2][groups];
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
+  for (int eight = 0; eight < 2; ++eight) {
 #pragma unroll
     for (int group = 0; group < groups; ++group) {
-      const OctetPlace place(sizes, first_pixel, first_channel, half, group);
-      kept[half][group] = 0xffU;
+      const OctetPlace place(sizes, first_pixel, first_channel, eight, group);
+      kept[eight][group] = 0xffU;
       if (!place.exists) continue;
-      if (epilogue.accumulate) before[half][group] = load_octet(y, place.at, place.at + octet_size, true);
-      if (epilogue.masked != nullptr) kept[half][group] = epilogue.masked[place.at / octet_size];
+      if (epilogue.accumulate) before[eight][group] = load_octet(y, place.at, place.at + octet_size, true);
+      if (epilogue.masked != nullptr) kept[eight][group] = epilogue.masked[place.at / octet_size];
     }
   }
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
+  for (int eight = 0; eight < 2; ++eight) {
 #pragma unroll
     for (int group = 0; group < groups; ++group) {
-      const OctetPlace place(sizes, first_pixel, first_channel, half, group);
+      const OctetPlace place(sizes, first_pixel, first_channel, eight, group);
       if (!place.exists) continue;
       float octet[octet_size];
 #pragma unroll
-      for (int i = 0; i < octet_size; ++i) octet[i] = sums[group * 4 + i / 2][half * 2 + i % 2];
-      finish_octet(octet, before[half][group], kept[half][group], epilogue, place.channel, place.at, y);
+      for (int i = 0; i < octet_size; ++i) octet[i] = sums[group * 4 + i / 2][eight * 2 + i % 2];
+      finish_octet(octet, before[eight][group], kept[eight][group], epilogue, place.channel, place.at, y);
     }
   }
 }
