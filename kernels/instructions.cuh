@@ -157,14 +157,12 @@ void compute_mma(void* const* operands, int product) {
       b[k][place / 4] = Factors::at(lane(place).b[product][half], i % in_word);
     }
   }
+  double exact[16][8];
+  cuda_on_host::multiply_tile(&a[0][0], &b[0][0], depth, &exact[0][0]);
   for (int row = 0; row < 16; ++row) {
-    double exact[8] = {};
-    for (int k = 0; k < depth; ++k) {
-      for (int column = 0; column < 8; ++column) exact[column] += a[row][k] * b[k][column];
-    }
     for (int column = 0; column < 8; ++column) {
       float& sum = lane(row % 8 * 4 + column / 2).d[row / 8 * 2 + column % 2];
-      sum = static_cast<float>(static_cast<double>(sum) + exact[column]);
+      sum = static_cast<float>(static_cast<double>(sum) + exact[row][column]);
     }
   }
 }

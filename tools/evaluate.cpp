@@ -92,9 +92,9 @@ void print_summary(const EvaluationSummary& summary, const EvaluateOptions& opti
   for (const auto& [name, reason] : summary.unreadable) text += fmt::format("unreadable {}: {}\n", name, reason);
   for (const auto& [name, reason] : summary.dropped) text += fmt::format("dropped {}: {}\n", name, reason);
   text += fmt::format(
-      "{} of {} pairs are done ({} were before), {} of them outside; {:.1f} s, the device busy {:.1f} % of them\n"
+      "{} of {} done ({} before), {} of them outside; {:.1f} s, the device busy {:.1f} % of them\n"
       "written to {}\n",
-      summary.pairs_done, summary.pairs, summary.pairs_before, summary.outside, summary.seconds,
+      summary.pairs_done, counted(summary.pairs, "pair"), summary.pairs_before, summary.outside, summary.seconds,
       100 * summary.device_busy, options.database);
   print(text);
 }
@@ -136,13 +136,13 @@ void print_estimate(const EvaluationEstimate& estimate, const EvaluateOptions& o
   std::string text;
   for (const auto& [name, reason] : estimate.unreadable) text += fmt::format("unreadable {}: {}\n", name, reason);
   for (const EvaluationEstimate::Network& network : estimate.networks) {
-    text += fmt::format("{}: {} pairs, {} at a time, {} sources dropped; {}, {} on the device beside the weights\n",
-                        network.name, network.pairs, network.batch, network.dropped, duration(network.seconds),
-                        size(network.device_bytes));
+    text += fmt::format("{}: {}, {} at a time, {} dropped; {}, {} on the device beside the weights\n", network.name,
+                        counted(network.pairs, "pair"), network.batch, counted(network.dropped, "source"),
+                        duration(network.seconds), size(network.device_bytes));
   }
-  print(text + fmt::format("{} pairs of {} images in all: about {}, {} of memory, {} on disk; nothing is written\n",
-                           estimate.pairs, estimate.sources, duration(estimate.seconds), size(estimate.memory_bytes),
-                           size(estimate.disk_bytes)));
+  print(text + fmt::format("{} of {} in all: about {}, {} of memory, {} on disk; nothing is written\n",
+                           counted(estimate.pairs, "pair"), counted(estimate.sources, "image"),
+                           duration(estimate.seconds), size(estimate.memory_bytes), size(estimate.disk_bytes)));
 }
 
 bool has_empty_network(const EvaluationEstimate& estimate) {

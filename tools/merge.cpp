@@ -5,6 +5,7 @@
 #include "blindspot/evaluation.h"
 #include "tools/commands.h"
 #include "tools/json_output.h"
+#include "tools/numbers.h"
 #include "tools/options.h"
 
 namespace blindspot::tools {
@@ -24,7 +25,7 @@ int run_merge(const Arguments& arguments, const StopSignals& stop) {
   std::size_t pairs = 0;
   for (const EvaluatedModel& model : database.models()) pairs += database.pairs(model.number).size();
   if (!printing.json) {
-    print(fmt::format("{} pairs of {} parts written to {}\n", pairs, shards.size(), merged));
+    print(fmt::format("{} of {} written to {}\n", counted(pairs, "pair"), counted(shards.size(), "part"), merged));
     return 0;
   }
   Json result = document("merge");

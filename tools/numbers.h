@@ -1,10 +1,11 @@
-// Numbers as text: strict reading of those that stand in options, the whole text or nothing; and shapes. Uses the
-// public error type only.
+// Numbers as text: strict reading of those that stand in options, the whole text or nothing; shapes, and
+// counts of things. Uses the public error type only.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace blindspot::tools {
@@ -25,5 +26,12 @@ std::array<float, 3> read_channels(const std::string& option, const std::string&
 
 /// "[64, 3, 7, 7]".
 std::string shape_text(const std::vector<std::int64_t>& shape);
+/// "1 pair", "3 pairs".
+template <class Number>
+std::string counted(Number number, std::string_view noun) {
+  std::string text = std::to_string(number);
+  text.append(" ").append(noun);
+  return number == 1 ? text : text + "s";
+}
 
 }  // namespace blindspot::tools

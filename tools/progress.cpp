@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <iostream>
 
+#include "tools/numbers.h"
+
 namespace blindspot::tools {
 
 namespace {
@@ -23,7 +25,8 @@ std::string time_left(double seconds) {
 std::string walk_text(const WalkProgress& progress, double seconds) {
   const auto done = static_cast<double>(progress.iterations_done);
   const auto all = static_cast<double>(progress.iterations);
-  std::string text = fmt::format("{:.0f} %, {} of {} pairs", 100 * done / all, progress.pairs_done, progress.pairs);
+  std::string text =
+      fmt::format("{:.0f} %, {} of {}", 100 * done / all, progress.pairs_done, counted(progress.pairs, "pair"));
   if (progress.iterations_done > 0 && seconds > 0) {
     const double rate = done / seconds;
     text +=

@@ -125,11 +125,12 @@ int run_report(const Arguments& arguments, const StopSignals& stop) {
     print(to_text(result));
     return 0;
   }
-  std::string text = fmt::format("{}: {} pairs, {} of them step by step, {} triangles, {:.1f} MB\n",
-                                 options.output.path, input->data().pairs.size(), choice.detailed.size(),
-                                 input->data().triangles.size(), static_cast<double>(page.size()) / 1e6);
+  std::string text =
+      fmt::format("{}: {}, {} of them step by step, {}, {:.1f} MB\n", options.output.path,
+                  counted(input->data().pairs.size(), "pair"), choice.detailed.size(),
+                  counted(input->data().triangles.size(), "triangle"), static_cast<double>(page.size()) / 1e6);
   if (!options.figures.empty())
-    text += fmt::format("{} figures, each as SVG and PNG, are in {}\n", figures, options.figures);
+    text += fmt::format("{}, each as SVG and PNG, in {}\n", counted(figures, "figure"), options.figures);
   print(text);
   return 0;
 }

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <map>
+#include <set>
 
 #include "blindspot/evaluation.h"
 #include "tools/commands.h"
+#include "tools/numbers.h"
 #include "tools/options.h"
 #include "tools/table_formats.h"
 
@@ -34,8 +37,17 @@ void say_what_is_missing(const RunDatabase& database) {
     }
     const auto done = static_cast<std::int64_t>(database.pairs(model.number).size());
     if (done == pairs) continue;
-    std::cerr << fmt::format("{}: {} of {} pairs of {} are done\n", database.path().string(), done, pairs,
+    std::cerr << fmt::format("{}: {} of {} of {} done\n", database.path().string(), done, counted(pairs, "pair"),
                              model.information.name);
+  }
+}
+
+/// Networks of one name are told apart by the database that they are of. `databases[i]` is that of `rows[i]`.
+void tell_apart(std::vector<TableRow>& rows, const std::vector<std::string>& databases) {
+  std::map<std::string, std::set<std::string>> holders;
+  for (std::size_t i = 0; i < rows.size(); ++i) holders[rows[i].model].insert(databases[i]);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (holders.at(rows[i].model).size() > 1) rows[i].model += fmt::format(" ({})", databases[i]);
   }
 }
 
@@ -58,11 +70,16 @@ int run_table(const Arguments& arguments, const StopSignals& /*stop*/) {
   if (!line.parse(arguments)) return 0;
   if (printing.json) format = TableFormat::json;
   std::vector<TableRow> rows;
+  std::vector<std::string> databases_of_rows;
   for (const std::string& path : databases) {
     const RunDatabase database = RunDatabase::open(path);
     if (!printing.quiet) say_what_is_missing(database);
-    for (TableRow& row : table_rows(database, mode)) rows.push_back(std::move(row));
+    for (TableRow& row : table_rows(database, mode)) {
+      rows.push_back(std::move(row));
+      databases_of_rows.push_back(path);
+    }
   }
+  tell_apart(rows, databases_of_rows);
   print(format_table(rows, format));
   return 0;
 }

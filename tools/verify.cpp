@@ -13,6 +13,7 @@
 #include "blindspot/weights.h"
 #include "tools/commands.h"
 #include "tools/json_output.h"
+#include "tools/numbers.h"
 #include "tools/options.h"
 #include "tools/participants.h"
 #include "tools/recorded_result.h"
@@ -273,7 +274,8 @@ int run_verify(const Arguments& arguments, const StopSignals& stop) {
   } else {
     std::string text;
     for (std::size_t i = 0; i < checks.size(); ++i) text += pair_line(result.pairs[i], checks[i]);
-    print(text + fmt::format("{}: {} pairs, {}\n", options.folder, checks.size(), holds ? "all hold" : "not all hold"));
+    print(text + fmt::format("{}: {}, {}\n", options.folder, counted(checks.size(), "pair"),
+                             holds ? "all hold" : "not all hold"));
   }
   return holds ? 0 : does_not_hold;
 }

@@ -9,6 +9,7 @@
 #include "tools/animation.h"
 #include "tools/commands.h"
 #include "tools/missing_distances.h"
+#include "tools/numbers.h"
 #include "tools/result_files.h"
 #include "tools/result_json.h"
 
@@ -126,8 +127,8 @@ WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
   outcome.saved = true;
   if (!walked.fault.empty()) std::cerr << "blindspot: " << walked.fault << '\n';
   if (outcome.interrupted) {
-    say(request, fmt::format("stopped: {} of {} pairs are done and saved in {}", outcome.walked.size(),
-                             plan.pairs.size(), request.output.path));
+    say(request, fmt::format("stopped: {} of {} done and saved in {}", outcome.walked.size(),
+                             counted(plan.pairs.size(), "pair"), request.output.path));
   }
   return outcome;
 }

@@ -209,9 +209,9 @@ WalkedPairs walk_all(Model& model, DistanceMeasure& distances, const WalkPlan& p
     if (!pairs.empty()) distances.prepare(side, side);
   });
   const double arena = static_cast<double>(arena_bytes) / mebibyte;
-  display.message(fmt::format("{} pairs of {} steps on {} in {}, {} at a time, {:.1f} MiB for the arrays of the run",
-                              pairs.size(), plan.parameters.iterations, model.device(), to_string(model.precision()),
-                              model.batch(), arena));
+  display.message(fmt::format("{} of {} on {} in {}, {} at a time, {:.1f} MiB for the arrays of the run",
+                              counted(pairs.size(), "pair"), counted(plan.parameters.iterations, "step"),
+                              model.device(), to_string(model.precision()), model.batch(), arena));
   WalkOptions options;
   const bool keep_records = plan.keep_path || plan.width || plan.animate;
   if (!keep_records) {

@@ -384,6 +384,11 @@ class Tables(EvaluateTest):
         self.assertEqual(float(line["edge_mean_sd"]), path["sd"])
         two = json.loads(self.succeed("table", self.whole, self.whole, "--json").stdout)
         self.assertEqual(two["rows"], [row, row])
+        copied = self.folder / "copied.db"
+        shutil.copy(self.whole, copied)
+        apart = json.loads(self.succeed("table", self.whole, copied, "--json").stdout)
+        self.assertEqual([row["model"] for row in apart["rows"]],
+                         [f"demo-resnet ({self.whole})", f"demo-resnet ({copied})"])
 
     def test_export_is_what_the_tables_are_made_of(self):
         rows = list(csv.DictReader(self.exported(self.whole).splitlines()))

@@ -48,7 +48,7 @@ class WholeOrNotAtAll(ProgramTest):
                 # On the CPU by name: a plug-in without a GPU would have a line of its own before the awaited one.
                 process = self.start("--json", "--device", "cpu", quiet=())
                 # Said right before the first step: a signal during loading leaves no document either.
-                self.assertIn(b"1 pairs of", process.stderr.readline())
+                self.assertIn(b"1 pair of", process.stderr.readline())
                 process.send_signal(number)
                 if number == signal.SIGHUP:  # a terminal that closes sends it from its shell and from the kernel
                     time.sleep(0.02)
@@ -62,7 +62,7 @@ class WholeOrNotAtAll(ProgramTest):
 
     def test_a_hangup_that_is_ignored_stays_so(self):
         process = self.start("--device", "cpu", quiet=(), hangup=signal.SIG_IGN)
-        self.assertIn(b"1 pairs of", process.stderr.readline())
+        self.assertIn(b"1 pair of", process.stderr.readline())
         process.send_signal(signal.SIGHUP)
         time.sleep(0.5)
         self.assertIsNone(process.poll())

@@ -32,8 +32,9 @@ struct Symbol {
 };
 
 std::vector<Symbol> read_symbols() {
-  std::ifstream file("/proc/self/exe", std::ios::binary);
-  const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  std::ifstream file("/proc/self/exe", std::ios::binary | std::ios::ate);
+  std::vector<char> bytes(file ? static_cast<std::size_t>(file.tellg()) : 0);
+  file.seekg(0).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   std::vector<Symbol> symbols;
   Elf64_Ehdr header;
   if (bytes.size() < sizeof header) return symbols;

@@ -12,6 +12,7 @@
 #include "kernels/attention.cuh"
 #include "kernels/launch.cuh"
 #include "tests/cuda_on_host/host_execution.h"
+#include "tests/kernels/attention_reference.h"
 
 namespace blindspot::kernels {
 namespace {
@@ -20,21 +21,6 @@ using Values = std::vector<double>;
 
 constexpr std::size_t large_shared_memory = std::size_t{227} * 1024;  // sm_90
 constexpr std::size_t small_shared_memory = std::size_t{99} * 1024;   // sm_86, 89, 120
-
-/// The sizes of one call, in elements.
-struct Sizes {
-  explicit Sizes(const AttentionShape& s)
-      : out(static_cast<std::size_t>(s.batch * s.tokens * s.heads * s.head_width)),
-        rows(static_cast<std::size_t>(s.batch * s.heads * s.tokens)) {}
-  std::size_t out, rows;
-  std::size_t qkv() const { return 3 * out; }
-};
-
-/// Place of an element in [N, T, parts, heads, head_width].
-std::size_t place(const AttentionShape& s, int parts, std::int64_t image, int token, int part, int head, int column) {
-  return static_cast<std::size_t>((((image * s.tokens + token) * parts + part) * s.heads + head) * s.head_width +
-                                  column);
-}
 
 Values random_values(std::size_t count, unsigned seed, double magnitude = 1) {
   std::mt19937 generator(seed);
@@ -70,10 +56,6 @@ Values rounded(Element element, const Values& values) {
   return result;
 }
 
-struct Results {
-  Values out, log_sum_exp, dqkv;
-};
-
 struct Way {
   std::string name;
   Element element = Element::float32;
@@ -93,9 +75,9 @@ std::vector<Way> ways() {
 }
 
 /// What the kernels make of it. Outputs are NaN before, so a place that was left out is seen.
-Results computed(const Way& way, const AttentionShape& shape, const Values& qkv, const Values& dout) {
-  const Sizes sizes(shape);
-  Results results;
+AttentionResults computed(const Way& way, const AttentionShape& shape, const Values& qkv, const Values& dout) {
+  const AttentionSizes sizes(shape);
+  AttentionResults results;
   const cudaError_t status = with_element(way.element, [&](auto type) {
     using T = decltype(type);
     const auto shifted = [&](const Values& values) {
@@ -126,57 +108,6 @@ Results computed(const Way& way, const AttentionShape& shape, const Values& qkv,
   return results;
 }
 
-/// One head's softmax(Q Kᵀ / √W) V and its gradient, straight from the formulas.
-void reference_head(const AttentionShape& s, std::int64_t image, int head, const Values& qkv, const Values& dout,
-                    Results& results) {
-  const auto at = [&](int token, int part, int column) { return place(s, 3, image, token, part, head, column); };
-  const auto out_at = [&](int token, int column) { return place(s, 1, image, token, 0, head, column); };
-  const double scale = 1 / std::sqrt(static_cast<double>(s.head_width));
-  Values probabilities(static_cast<std::size_t>(s.tokens));
-  Values dprobabilities(probabilities.size());
-  for (int query = 0; query < s.tokens; ++query) {
-    for (int key = 0; key < s.tokens; ++key) {
-      double score = 0;
-      double dprobability = 0;
-      for (int c = 0; c < s.head_width; ++c) {
-        score += qkv[at(query, 0, c)] * qkv[at(key, 1, c)];
-        dprobability += dout[out_at(query, c)] * qkv[at(key, 2, c)];
-      }
-      probabilities[static_cast<std::size_t>(key)] = score * scale;
-      dprobabilities[static_cast<std::size_t>(key)] = dprobability;
-    }
-    const double largest = *std::max_element(probabilities.begin(), probabilities.end());
-    double sum = 0;
-    for (const double score : probabilities) sum += std::exp(score - largest);
-    const double log_sum_exp = largest + std::log(sum);
-    results.log_sum_exp[static_cast<std::size_t>((image * s.heads + head) * s.tokens + query)] = log_sum_exp;
-    double product = 0;
-    for (std::size_t key = 0; key < probabilities.size(); ++key) {
-      probabilities[key] = std::exp(probabilities[key] - log_sum_exp);
-      product += probabilities[key] * dprobabilities[key];
-    }
-    for (int key = 0; key < s.tokens; ++key) {
-      const double probability = probabilities[static_cast<std::size_t>(key)];
-      const double dscore = probability * (dprobabilities[static_cast<std::size_t>(key)] - product) * scale;
-      for (int c = 0; c < s.head_width; ++c) {
-        results.out[out_at(query, c)] += probability * qkv[at(key, 2, c)];
-        results.dqkv[at(query, 0, c)] += dscore * qkv[at(key, 1, c)];
-        results.dqkv[at(key, 1, c)] += dscore * qkv[at(query, 0, c)];
-        results.dqkv[at(key, 2, c)] += probability * dout[out_at(query, c)];
-      }
-    }
-  }
-}
-
-Results reference(const AttentionShape& shape, const Values& qkv, const Values& dout) {
-  const Sizes sizes(shape);
-  Results results{Values(sizes.out), Values(sizes.rows), Values(sizes.qkv())};
-  for (std::int64_t image = 0; image < shape.batch; ++image) {
-    for (int head = 0; head < shape.heads; ++head) reference_head(shape, image, head, qkv, dout, results);
-  }
-  return results;
-}
-
 /// Largest difference as a part of the largest magnitude expected; infinite where anything is NaN.
 double difference(const Values& found, const Values& expected) {
   REQUIRE(found.size() == expected.size());
@@ -194,7 +125,7 @@ bool same_bits(const Values& left, const Values& right) {
   return std::equal(left.begin(), left.end(), right.begin(), right.end(),
                     [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
 }
-bool same_bits(const Results& left, const Results& right) {
+bool same_bits(const AttentionResults& left, const AttentionResults& right) {
   return same_bits(left.out, right.out) && same_bits(left.log_sum_exp, right.log_sum_exp) &&
          same_bits(left.dqkv, right.dqkv);
 }
@@ -203,11 +134,11 @@ void check_against_reference(const Way& way, const AttentionShape& shape) {
   CAPTURE(way.name);
   CAPTURE(shape.tokens);
   CAPTURE(shape.head_width);
-  const Sizes sizes(shape);
+  const AttentionSizes sizes(shape);
   const Values qkv = rounded(way.element, random_values(sizes.qkv(), 1, 2));
   const Values dout = rounded(way.element, random_values(sizes.out, 2));
-  const Results found = computed(way, shape, qkv, dout);
-  const Results expected = reference(shape, qkv, dout);
+  const AttentionResults found = computed(way, shape, qkv, dout);
+  const AttentionResults expected = attention_reference(shape, qkv, dout);
   CHECK(difference(found.out, expected.out) <= way.tolerance);
   CHECK(difference(found.dqkv, expected.dqkv) <= way.tolerance);
   // Not relative: an error of a score is one of the logarithm, and some logarithms are near zero.
@@ -242,13 +173,13 @@ TEST_CASE("attention of more tokens than a block takes agrees with its reference
 TEST_CASE("attention's gradient agrees with finite differences of the reference") {
   const Way exact = ways()[0];
   const AttentionShape shape{1, 5, 2, 6};
-  const Sizes sizes(shape);
+  const AttentionSizes sizes(shape);
   const Values qkv = rounded(exact.element, random_values(sizes.qkv(), 3));
   const Values dout = rounded(exact.element, random_values(sizes.out, 4));
   const auto loss = [&](std::size_t changed, double change) {
     Values moved = qkv;
     moved[changed] += change;
-    const Values out = reference(shape, moved, dout).out;
+    const Values out = attention_reference(shape, moved, dout).out;
     double sum = 0;
     for (std::size_t i = 0; i < out.size(); ++i) sum += out[i] * dout[i];
     return sum;
@@ -263,16 +194,16 @@ TEST_CASE("an image's attention has the same bits in every slot and company") {
   for (const Way& way : ways()) {
     CAPTURE(way.name);
     const AttentionShape shape{3, 37, 2, 24};
-    const Sizes sizes(shape);
+    const AttentionSizes sizes(shape);
     Values qkv = random_values(sizes.qkv(), 5);
     const Values dout = random_values(sizes.out, 6);
-    const Results found = computed(way, shape, qkv, dout);
-    const Results moved = computed(way, shape, rotated(qkv, 3), rotated(dout, 3));
+    const AttentionResults found = computed(way, shape, qkv, dout);
+    const AttentionResults moved = computed(way, shape, rotated(qkv, 3), rotated(dout, 3));
     CHECK(same_bits(moved, {rotated(found.out, 3), rotated(found.log_sum_exp, 3), rotated(found.dqkv, 3)}));
 
     // Others full of NaN leave image 0 as it was.
     std::fill(qkv.begin() + static_cast<std::ptrdiff_t>(qkv.size() / 3), qkv.end(), NAN);
-    const Results in_company = computed(way, shape, qkv, dout);
+    const AttentionResults in_company = computed(way, shape, qkv, dout);
     CHECK(std::equal(found.out.begin(), found.out.begin() + static_cast<std::ptrdiff_t>(sizes.out / 3),
                      in_company.out.begin()));
     CHECK(std::equal(found.dqkv.begin(), found.dqkv.begin() + static_cast<std::ptrdiff_t>(sizes.out),
@@ -288,10 +219,10 @@ TEST_CASE("neither the block's height, alignment nor the order of threads change
     for (const int width : {40, 128}) {
       CAPTURE(width);
       const AttentionShape shape{1, 145, 1, width};
-      const Sizes sizes(shape);
+      const AttentionSizes sizes(shape);
       const Values qkv = random_values(sizes.qkv(), 7);
       const Values dout = random_values(sizes.out, 8);
-      const Results found = computed(way, shape, qkv, dout);
+      const AttentionResults found = computed(way, shape, qkv, dout);
       Way other = way;
       other.shared_memory = small_shared_memory;
       CHECK(same_bits(found, computed(other, shape, qkv, dout)));
@@ -307,18 +238,18 @@ TEST_CASE("large scores neither overflow nor lose the sum of a row") {
   for (const Way& way : ways()) {
     CAPTURE(way.name);
     const AttentionShape shape{1, 70, 1, 64};
-    const Sizes sizes(shape);
+    const AttentionSizes sizes(shape);
     Values qkv(sizes.qkv(), 1.0);  // values: all one, so a row of out is its sum of probabilities
     // Queries ±10 and keys between −8 and 8 along the diagonal: scores up to ±80 after the scale of 1/8.
     for (int token = 0; token < shape.tokens; ++token) {
       for (int c = 0; c < shape.head_width; ++c) {
-        qkv[place(shape, 3, 0, token, 0, 0, c)] = token % 2 == 0 ? 10 : -10;
-        qkv[place(shape, 3, 0, token, 1, 0, c)] = (token % 17 - 8) / 8.0;
+        qkv[attention_place(shape, 3, 0, token, 0, 0, c)] = token % 2 == 0 ? 10 : -10;
+        qkv[attention_place(shape, 3, 0, token, 1, 0, c)] = (token % 17 - 8) / 8.0;
       }
     }
     const Values dout = rounded(way.element, random_values(sizes.out, 9));
-    const Results found = computed(way, shape, qkv, dout);
-    const Results expected = reference(shape, qkv, dout);
+    const AttentionResults found = computed(way, shape, qkv, dout);
+    const AttentionResults expected = attention_reference(shape, qkv, dout);
     for (const double sum : found.out) CHECK(std::abs(sum - 1) <= (way.exact ? 1e-6 : way.tolerance));
     // Here factors are exact in every type; a score of 80 is rounded to 2⁻¹⁸, and its exponential with it.
     CHECK(difference(found.log_sum_exp, expected.log_sum_exp) <= 2e-6);

@@ -20,8 +20,8 @@ std::size_t position(Index value) {
 }
 
 /// Calls body(x element, y element, weight element) for every product of a convolution.
-void over_products(const ConvolutionDescription& d,
-                   const std::function<void(std::size_t, std::size_t, std::size_t)>& body) {
+template <class Body>
+void over_products(const ConvolutionDescription& d, const Body& body) {
   for (Index n = 0; n < d.batch; ++n)
     for (Index row = 0; row < d.out_height(); ++row)
       for (Index column = 0; column < d.out_width(); ++column)

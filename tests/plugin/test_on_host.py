@@ -64,7 +64,7 @@ class OnTheHost(unittest.TestCase):
         result = json.loads((folder / "result.json").read_text())
         self.assertTrue(result["interrupted"])
         self.assertIn(len(result["pairs"]), (1, 2))
-        self.assertIn(f"{len(result['pairs'])} of 3 pairs are done and saved", lost.stderr)
+        self.assertIn(f"{len(result['pairs'])} of 3 pairs done and saved", lost.stderr)
         whole, undisturbed = self.traverse("--device", "cuda", "--batch", 1)
         self.assertEqual(whole.returncode, 0, whole.stderr)
         expected = json.loads((undisturbed / "result.json").read_text())["pairs"]

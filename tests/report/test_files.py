@@ -241,7 +241,7 @@ class Evaluations(ProgramTest):
         self.assertIn("part 2 of 2", part)
         self.assertNotIn("finished", part)
         unfinished = self.changed("DELETE FROM hulls; DELETE FROM pairs WHERE model = (SELECT max(model) FROM pairs) AND round = 1")
-        self.assertIn("not finished: 12 of its 16 pairs", self.lead(unfinished)[0])
+        self.assertIn("not finished: here are 12 of its 16 pairs", self.lead(unfinished)[0])
 
     def test_a_network_without_triangles_has_dashes(self):
         caption = "Confidence over the triangles"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tools/numbers.h"
 #include "tools/report/markup.h"
 #include "tools/report/plots.h"
 
@@ -83,8 +84,8 @@ Figure histogram_figure(const Histogram& histogram) {
   const double median = median_of(histogram.values);
   Figure figure{"histogram-" + histogram.name,
                 histogram.title,
-                fmt::format("Histogram of {} pairs: from {:.4g} to {:.4g}, median {:.4g}.", histogram.values.size(),
-                            *least, *most, median),
+                fmt::format("Histogram of {}: from {:.4g} to {:.4g}, median {:.4g}.",
+                            counted(histogram.values.size(), "pair"), *least, *most, median),
                 figure_width,
                 figure_height,
                 nullptr};

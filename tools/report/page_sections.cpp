@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "tools/numbers.h"
 #include "tools/report/image_grid.h"
 #include "tools/report/markup.h"
 #include "tools/report/plots.h"
@@ -29,22 +30,31 @@ std::string card(const std::string& value, const std::string& what) {
   return fmt::format("<div class=\"card\"><dt>{}</dt><dd>{}</dd></div>\n", what, value);
 }
 
-std::string cards(const ReportData& data) {
+/// What the walks of one network came to.
+std::string cards_of_run(const ReportData& data, std::size_t run) {
   std::vector<double> final_confidence, rmse;
-  std::size_t outside = 0;
+  std::size_t walks = 0, outside = 0;
   for (const Pair& pair : data.pairs) {
+    if (pair.run != run) continue;
     if (std::isfinite(pair.probability)) final_confidence.push_back(pair.probability);
     if (std::isfinite(pair.rmse)) rmse.push_back(pair.rmse);
+    ++walks;
     outside += pair.outside ? 1 : 0;
   }
-  const std::size_t inside = data.pairs.size() - outside;
-  std::string text =
-      "<dl class=\"cards\">\n" + card(std::to_string(data.pairs.size()), "walks") +
-      card(fmt::format("{:.3g} %", 100 * static_cast<double>(inside) / static_cast<double>(data.pairs.size())),
-           "end within δ of the source’s confidence");
+  if (walks == 0) return {};
+  std::string text = data.runs.size() > 1 ? "<h2 class=\"cards-of\">" + isolated(data.runs[run].model) + "</h2>\n" : "";
+  text += "<dl class=\"cards\">\n" + card(std::to_string(walks), walks == 1 ? "walk" : "walks") +
+          card(fmt::format("{:.3g} %", 100 * static_cast<double>(walks - outside) / static_cast<double>(walks)),
+               "end within δ of the source’s confidence");
   if (!final_confidence.empty()) text += card(number(median_of(final_confidence)), "median confidence at the end");
   if (!rmse.empty()) text += card(number(median_of(rmse), 4), "median distance to the target (RMSE)");
   return text + "</dl>\n";
+}
+
+std::string cards(const ReportData& data) {
+  std::string text;
+  for (std::size_t run = 0; run < data.runs.size(); ++run) text += cards_of_run(data, run);
+  return text;
 }
 
 /// A place of the slider: the source itself, a record, or the end.
@@ -166,8 +176,8 @@ std::string what_is_missing(const ReportData& data) {
   std::string text;
   if (data.interrupted) {
     text += data.pairs_planned == 0 ? " The run was interrupted: only the pairs that were done are here."
-                                    : fmt::format(" The run is not finished: {} of its {} pairs are here.",
-                                                  data.pairs.size(), data.pairs_planned);
+                                    : fmt::format(" The run is not finished: here are {} of its {}.", data.pairs.size(),
+                                                  counted(data.pairs_planned, "pair"));
   }
   if (data.parts > 1) {
     text += fmt::format(" This is part {} of {} of an evaluation; <code>blindspot merge</code> joins them.", data.part,
@@ -234,8 +244,8 @@ std::string grid_section(PageParts& parts) {
 std::string walks_section(PageParts& parts) {
   std::string text;
   if (parts.choice.detailed.size() < parts.data().pairs.size()) {
-    text = fmt::format("<p>{} of the {} pairs; <code>--detail</code> chooses others.</p>\n",
-                       parts.choice.detailed.size(), parts.data().pairs.size());
+    text = fmt::format("<p>{} of {}; <code>--detail</code> chooses others.</p>\n", parts.choice.detailed.size(),
+                       counted(parts.data().pairs.size(), "pair"));
   }
   text += "<div class=\"walks\">\n";
   for (const std::size_t pair : parts.choice.detailed) {

@@ -24,6 +24,8 @@ void warp_collective(std::uint32_t mask, WarpFunction compute, void* operand);
 void synchronise_block();
 /// The calling thread's place in its warp.
 unsigned lane();
+/// sums[16][8] = a[16][depth] · b[depth][8], each sum in the order of depth: what a tensor core multiplies at a time.
+void multiply_tile(const double* a, const double* b, int depth, double* sums);
 /// The block's dynamic shared memory, exactly as large as the launch asked for.
 void* dynamic_shared_bytes();
 
