@@ -1,4 +1,5 @@
-// The product behind the host's mma (kernels/instructions.cuh). Compiled apart, since most of the time of tests goes here.
+// The product behind the host's mma (kernels/instructions.cuh), compiled apart, since most of the time of tests goes
+// here. Uses nothing.
 #include "cuda_on_host/device_functions.h"
 
 namespace cuda_on_host {
