@@ -202,7 +202,7 @@ class Device {
   virtual ~Device() = default;
 
   virtual std::string name() const = 0;         ///< "cpu", "cuda:0"
-  virtual std::string description() const = 0;  ///< libraries, versions, instruction set, plan choices
+  virtual std::string description() const = 0;  ///< libraries, versions, instruction set
   virtual Precision precision() const = 0;
   virtual Type activation_type() const = 0;  ///< float32, bfloat16 or float16
   virtual int threads() const = 0;           ///< 0 where the word means nothing
@@ -215,6 +215,8 @@ class Device {
   virtual std::unique_ptr<Recording> record(std::function<void()> calls) = 0;
   /// What every convolution, linear and attention prepared so far has to do, in order: forward, then input gradient.
   virtual const std::vector<OperationWork>& prepared_work() const = 0;
+  /// Which plans were chosen for what is prepared so far, in order; they decide bits. Empty where there is no choice.
+  virtual const std::vector<std::string>& prepared_plans() const = 0;
 
   // Memory. Arrays come from one arena. Its size is found by a rehearsal: the same calls, in the same order, in which
   // nothing is computed; `commit` then takes that much memory, once. Without a commit arrays are taken one by one.

@@ -146,7 +146,7 @@ std::string Model::device() const {
   return implementation_->networks.working().device->name();
 }
 std::string Model::device_description() const {
-  return implementation_->networks.working().device->description();
+  return implementation_->networks.device_description();
 }
 std::string Model::device_note() const {
   return implementation_->networks.choice().note;

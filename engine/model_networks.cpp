@@ -27,8 +27,15 @@ std::int64_t slice_of(const Device& device, std::int64_t batch) {
   return std::clamp<std::int64_t>(device.preferred_slice(batch), 1, batch);
 }
 
-std::unique_ptr<Network> build_on(Device& device, const ModelSource& source, std::int64_t slice) {
-  return build(source.architecture, source.state, source.information.preprocessing, slice, device);
+/// "28 plans 9f3c…": how many, and FNV-1a over them in their order.
+std::string plans_text(const std::vector<std::string>& plans) {
+  constexpr std::uint64_t prime = 0x100000001B3U;
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (const std::string& plan : plans) {
+    for (const char letter : plan) hash = (hash ^ static_cast<unsigned char>(letter)) * prime;
+    hash = (hash ^ 0xFFU) * prime;
+  }
+  return fmt::format("{} plan{} {:016x}", plans.size(), plans.size() == 1 ? "" : "s", hash);
 }
 
 /// Takes the memory of a forward pass once and for all.
@@ -60,17 +67,21 @@ std::size_t bytes_of_both_passes(NetworkOnDevice& working) {
 
 }  // namespace
 
+void NetworkOnDevice::build(const ModelSource& source, std::int64_t slice) {
+  const auto work_before = static_cast<std::ptrdiff_t>(device->prepared_work().size());
+  const auto plans_before = static_cast<std::ptrdiff_t>(device->prepared_plans().size());
+  network = blindspot::build(source.architecture, source.state, source.information.preprocessing, slice, *device);
+  work.assign(device->prepared_work().begin() + work_before, device->prepared_work().end());
+  plans.assign(device->prepared_plans().begin() + plans_before, device->prepared_plans().end());
+}
+
 ModelNetworks::ModelNetworks(const ModelSource& source, DeviceChoice choice, std::int64_t batch)
     : source_(source),
       choice_(std::move(choice)),
       batch_is_chosen_(batch == 0),
       batch_(batch == 0 ? default_batch : batch) {
   working_.device = make_device(choice_);
-  std::int64_t first = works_in_batches(*working_.device) ? std::min(batch_, default_batch) : batch_;
-  while (!try_working(first)) {
-    first = std::max<std::int64_t>(1, first / 2);
-    batch_ = first;
-  }
+  while (!try_working(batch_)) batch_ = std::max<std::int64_t>(1, batch_ / 2);
 }
 
 NetworkOnDevice& ModelNetworks::working() {
@@ -100,9 +111,7 @@ void ModelNetworks::make_working(std::int64_t batch) {
     device.commit(0);
     committed_bytes_ = 0;
   }
-  const auto before = static_cast<std::ptrdiff_t>(device.prepared_work().size());
-  working_.network = build_on(device, source_, slice);
-  working_.work.assign(device.prepared_work().begin() + before, device.prepared_work().end());
+  working_.build(source_, slice);
   if (!works_in_batches(device)) return;
   // Now, so that a batch that does not fit is found before any work.
   try {
@@ -131,7 +140,7 @@ bool ModelNetworks::try_exact() {
     exact_.device = make_device(choice);
     // On a processor one image at a time is as fast and takes the least memory.
     const std::int64_t slice = works_in_batches(*exact_.device) ? std::min(batch_, largest_exact_batch) : 1;
-    exact_.network = build_on(*exact_.device, source_, slice);
+    exact_.build(source_, slice);
     commit_forward_pass(exact_);
     return true;
   } catch (const OutOfMemory&) {
@@ -144,6 +153,13 @@ std::int64_t ModelNetworks::slots_for(std::size_t pairs) const {
   const std::int64_t slice = slice_of(*working_.device, batch_);
   const std::int64_t needed = (static_cast<std::int64_t>(pairs) + slice - 1) / slice * slice;
   return std::max(slice, std::min(batch_, needed));
+}
+
+std::string ModelNetworks::device_description() {
+  std::string text = working().device->description();
+  if (!working_.plans.empty()) text += ", " + plans_text(working_.plans);
+  if (!exact_.plans.empty()) text += ", in fp32 " + plans_text(exact_.plans);
+  return text;
 }
 
 std::uint64_t ModelNetworks::peak_gpu_bytes() const {

@@ -17,6 +17,7 @@ struct NetworkOnDevice {
   std::unique_ptr<Device> device;
   std::unique_ptr<Network> network;  // after device: its arrays go first
   std::vector<OperationWork> work;   // of the network, for a slice
+  std::vector<std::string> plans;    // of the network: Device::prepared_plans
 
   NetworkOnDevice() = default;
   // Member by member the device would go while the network that it replaces still has arrays of it.
@@ -28,7 +29,10 @@ struct NetworkOnDevice {
     network.reset();
     device.reset();
     work.clear();
+    plans.clear();
   }
+  /// The network for slices of that size, in place of the one that was there.
+  void build(const ModelSource& source, std::int64_t slice);
 };
 
 class ModelNetworks {
@@ -50,6 +54,8 @@ class ModelNetworks {
   std::int64_t slots_for(std::size_t pairs) const;
   /// Device memory taken for a run, weights not counted.
   std::size_t arena_bytes() const { return arena_bytes_; }
+  /// Model::device_description.
+  std::string device_description();
   /// The most memory that the devices ever held, where it is their own.
   std::uint64_t peak_gpu_bytes() const;
   /// Model::prepare_walks.

@@ -83,6 +83,7 @@ Json result_document(const Model& model, const DistanceMeasure& distances, const
   Json result = document("traverse");
   result["model"] = tools::to_json(model.information());
   result["device"] = model.device();
+  result["device_description"] = model.device_description();
   result["precision"] = to_string(model.precision());
   result["batch"] = model.batch();
   result["threads"] = model.threads();

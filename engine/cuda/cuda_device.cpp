@@ -116,17 +116,7 @@ std::string CudaDevice::name() const {
 }
 
 std::string CudaDevice::description() const {
-  return fmt::format("{}, {}, {} plan{} {:016x}", gpu_, libraries_->description(), plans_, plans_ == 1 ? "" : "s",
-                     plan_hash_);
-}
-
-void CudaDevice::note_plan(std::string_view identity) {
-  // FNV-1a, over the plans in the order in which they were made.
-  constexpr std::uint64_t basis = 0xCBF29CE484222325U;
-  constexpr std::uint64_t prime = 0x100000001B3U;
-  if (plans_++ == 0) plan_hash_ = basis;
-  for (const char letter : identity) plan_hash_ = (plan_hash_ ^ static_cast<unsigned char>(letter)) * prime;
-  plan_hash_ = (plan_hash_ ^ 0xFFU) * prime;
+  return fmt::format("{}, {}", gpu_, libraries_->description());
 }
 
 Type CudaDevice::activation_type() const {

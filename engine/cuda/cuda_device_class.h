@@ -35,6 +35,7 @@ class CudaDevice final : public Device {
   std::int64_t rounds_together() const override;
   std::unique_ptr<Recording> record(std::function<void()> calls) override;
   const std::vector<OperationWork>& prepared_work() const override { return prepared_work_; }
+  const std::vector<std::string>& prepared_plans() const override { return prepared_plans_; }
 
   // Memory.
   Array array(Type type, Shape shape) override;
@@ -133,8 +134,8 @@ class CudaDevice final : public Device {
   void note_work(const std::array<OperationWork, 2>& passes) {
     prepared_work_.insert(prepared_work_.end(), passes.begin(), passes.end());
   }
-  /// Notes the identity of a chosen plan for description().
-  void note_plan(std::string_view identity);
+  /// Notes the identity of a chosen plan: see prepared_plans().
+  void note_plan(std::string identity) { prepared_plans_.push_back(std::move(identity)); }
 
  private:
   void upload_bytes(const void* values, std::size_t bytes, Array& to);
@@ -149,8 +150,7 @@ class CudaDevice final : public Device {
   std::shared_ptr<MathLibraries> libraries_;
   cudaStream_t stream_ = nullptr;
   std::vector<OperationWork> prepared_work_;
-  std::int64_t plans_ = 0;
-  std::uint64_t plan_hash_ = 0;
+  std::vector<std::string> prepared_plans_;
   GpuMemory memory_;
   Arena arena_{memory_};
   ConstantMemory constants_{memory_};

@@ -2,9 +2,11 @@
 of them, memory that runs out.
 
 BLINDSPOT_PROGRAM names the program, BLINDSPOT_HOST_PLUGIN the folder of the plug-in."""
+import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 import tempfile
 import unittest
@@ -90,6 +92,23 @@ class OnTheHost(unittest.TestCase):
             result = json.loads((folder / "result.json").read_text())
             self.assertEqual(result["batch"], 1)
             self.assertEqual(len(result["pairs"]), 3)
+
+    def evaluated(self, name, **environment):
+        """The four pictures, one round, after which the same command must find the run done; the batch it ran at."""
+        database = self.root / name
+        for _ in range(2):
+            done = run("evaluate", "demo-resnet", "--device", "cuda", "--images", self.root / "pictures", "--rounds", 1,
+                       "--iterations", 2, "-o", database, **environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        with contextlib.closing(sqlite3.connect(database)) as rows:
+            return rows.execute("SELECT batch FROM models").fetchone()[0]
+
+    def test_an_evaluation_goes_on_at_whatever_batch_it_came_to(self):
+        self.assertEqual(self.evaluated("few.db"), 4)  # fewer than a network is opened for
+        for kibibytes in range(6000, 1000, -250):
+            if self.evaluated(f"{kibibytes}.db", HOST_GPU_MEMORY=str(kibibytes << 10)) < 4:
+                return
+        self.fail("the batch was never halved")
 
     def test_too_little_memory_for_one_walk_is_said(self):
         short, folder = self.traverse("--device", "cuda", HOST_GPU_MEMORY=str(100000))

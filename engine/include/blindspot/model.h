@@ -81,6 +81,8 @@ class Model {
 
   const ModelInformation& information() const;
   std::string device() const;  ///< "cpu", "cuda:0"
+  /// What decides the last bits on this device: libraries, their versions, instruction set, the plans chosen for this
+  /// network at this batch.
   std::string device_description() const;
   /// One line where `auto` had to do without a GPU although this build has the CUDA plug-in; else empty.
   std::string device_note() const;
