@@ -107,8 +107,8 @@ CudaDevice::CudaDevice(const CudaOptions& options, std::shared_ptr<MathLibraries
 }
 
 CudaDevice::~CudaDevice() {
-  cudaStreamSynchronize(stream_);
-  cudaStreamDestroy(stream_);
+  cudaStreamSynchronize(stream());
+  cudaStreamDestroy(stream());
 }
 
 std::string CudaDevice::name() const {
@@ -167,7 +167,7 @@ void CudaDevice::fail(cudaError_t status, std::string_view operation, std::strin
 }
 
 void CudaDevice::wait(std::string_view operation, const Array& about) const {
-  check(cudaStreamSynchronize(stream_), operation, about);
+  check(cudaStreamSynchronize(stream()), operation, about);
 }
 
 // --- memory --------------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ Array CudaDevice::constant(std::span<const float> values, const Shape& shape, Ty
   Array constant = constants_.take(type, shape);
   require_fit(std::cmp_equal(values.size(), shape.count()), "constant", constant);
   const std::vector<std::byte> bytes = encoded(values, type);
-  check(cudaMemcpyAsync(constant.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice, stream_), "constant",
+  check(cudaMemcpyAsync(constant.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice, stream()), "constant",
         constant);
   wait("constant", constant);
   return constant;
@@ -195,13 +195,14 @@ std::size_t CudaDevice::rehearse(const std::function<void()>& calls) {
 }
 
 void CudaDevice::commit(std::size_t bytes) {
-  check(cudaStreamSynchronize(stream_), "taking memory");
+  check(cudaStreamSynchronize(stream()), "taking memory");
   arena_.commit(bytes);
 }
 
 std::uint64_t CudaDevice::available_bytes() const {
   std::size_t free = 0;
   std::size_t total = 0;
+  check(cudaSetDevice(number_), "asking for free memory");
   check(cudaMemGetInfo(&free, &total), "asking for free memory");
   return free;
 }
@@ -209,14 +210,14 @@ std::uint64_t CudaDevice::available_bytes() const {
 void CudaDevice::upload_bytes(const void* values, std::size_t bytes, Array& to) {
   require_fit(bytes == to.bytes(), "upload", to);
   if (rehearsing()) return;
-  check(cudaMemcpyAsync(to.data(), values, bytes, cudaMemcpyHostToDevice, stream_), "upload", to);
+  check(cudaMemcpyAsync(to.data(), values, bytes, cudaMemcpyHostToDevice, stream()), "upload", to);
   wait("upload", to);  // the caller may give up or change the values
 }
 
 void CudaDevice::download_bytes(const Array& from, void* values, std::size_t bytes) {
   require_fit(bytes == from.bytes(), "download", from);
   if (rehearsing()) return;
-  check(cudaMemcpyAsync(values, from.data(), bytes, cudaMemcpyDeviceToHost, stream_), "download", from);
+  check(cudaMemcpyAsync(values, from.data(), bytes, cudaMemcpyDeviceToHost, stream()), "download", from);
   wait("download", from);
 }
 
@@ -248,7 +249,7 @@ void CudaDevice::download(const Array& from, std::span<std::uint8_t> values) {
 void CudaDevice::copy(const Array& from, Array& to) {
   require_fit(from.type() == to.type() && from.bytes() == to.bytes(), "copy", to);
   launch("copy", to,
-         [&] { return cudaMemcpyAsync(to.data(), from.data(), to.bytes(), cudaMemcpyDeviceToDevice, stream_); });
+         [&] { return cudaMemcpyAsync(to.data(), from.data(), to.bytes(), cudaMemcpyDeviceToDevice, stream()); });
 }
 
 void CudaDevice::convert(const Array& from, Array& to) {
@@ -257,12 +258,12 @@ void CudaDevice::convert(const Array& from, Array& to) {
   const kernels::Element from_element = element_of(from.type());
   const kernels::Element to_element = element_of(to.type());
   launch("convert", to, [&] {
-    return kernels::convert(from.data(), from_element, to.data(), to_element, to.shape().count(), stream_);
+    return kernels::convert(from.data(), from_element, to.data(), to_element, to.shape().count(), stream());
   });
 }
 
 void CudaDevice::fill_zero(Array& to) {
-  launch("fill_zero", to, [&] { return cudaMemsetAsync(to.data(), 0, to.bytes(), stream_); });
+  launch("fill_zero", to, [&] { return cudaMemsetAsync(to.data(), 0, to.bytes(), stream()); });
 }
 
 }  // namespace blindspot::cuda

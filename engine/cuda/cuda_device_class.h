@@ -110,7 +110,12 @@ class CudaDevice final : public Device {
   // For the files of this folder.
   /// True while the calls are only counted: nothing is launched, no array may be touched.
   bool rehearsing() const { return arena_.rehearsing(); }
-  cudaStream_t stream() const { return stream_; }
+  /// What all work is queued on. Makes its GPU the calling thread's current one, without which nothing can be queued: a
+  /// thread may use several devices in turn, and several threads one after another may use one.
+  cudaStream_t stream() const {
+    cudaSetDevice(number_);  // where it fails, so does whatever is queued
+    return stream_;
+  }
   MathLibraries& libraries() const { return *libraries_; }
   /// How float32 products may be formed: tf32 in tf32 precision, exact otherwise.
   ProductPrecision product_precision() const;
@@ -151,7 +156,7 @@ class CudaDevice final : public Device {
   cudaStream_t stream_ = nullptr;
   std::vector<OperationWork> prepared_work_;
   std::vector<std::string> prepared_plans_;
-  GpuMemory memory_;
+  GpuMemory memory_{number_};
   Arena arena_{memory_};
   ConstantMemory constants_{memory_};
   CudaMeasures measures_{*this};

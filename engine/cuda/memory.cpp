@@ -10,7 +10,8 @@ namespace blindspot::cuda {
 
 std::byte* GpuMemory::allocate(std::size_t bytes) {
   void* data = nullptr;
-  const cudaError_t status = cudaMalloc(&data, bytes);
+  cudaError_t status = cudaSetDevice(gpu_);
+  if (status == cudaSuccess) status = cudaMalloc(&data, bytes);
   if (status == cudaSuccess) {
     taken_ += bytes;
     peak_ = std::max(peak_, taken_);
@@ -30,6 +31,7 @@ std::byte* GpuMemory::allocate(std::size_t bytes) {
 
 void GpuMemory::deallocate(std::byte* data, std::size_t bytes) noexcept {
   taken_ -= bytes;
+  cudaSetDevice(gpu_);
   cudaFree(data);  // waits for what still uses it; of a lost GPU there is nothing to give back
 }
 

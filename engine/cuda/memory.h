@@ -7,9 +7,9 @@
 
 namespace blindspot::cuda {
 
-/// Of the GPU that is current when it is used.
 class GpuMemory final : public MemorySource {
  public:
+  explicit GpuMemory(int gpu) : gpu_(gpu) {}
   std::size_t alignment() const override { return 256; }
   /// Error(device) says how much is free.
   std::byte* allocate(std::size_t bytes) override;
@@ -18,6 +18,7 @@ class GpuMemory final : public MemorySource {
   std::size_t peak_bytes() const { return peak_; }
 
  private:
+  int gpu_;
   std::size_t taken_ = 0, peak_ = 0;
 };
 

@@ -38,14 +38,14 @@ kernels::AffineSizes affine_sizes(const Array& x) {
 void CudaDevice::relu(Array& x, Array& mask) {
   require_fit(is_mask_of(mask, x), "relu", x);
   const kernels::Element element = element_of(x.type());
-  launch("relu", x, [&] { return kernels::relu(x.data(), bits(mask), element, x.shape().count(), stream_); });
+  launch("relu", x, [&] { return kernels::relu(x.data(), bits(mask), element, x.shape().count(), stream()); });
 }
 
 void CudaDevice::relu_gradient(Array& dx, const Array& mask) {
   require_fit(is_mask_of(mask, dx), "relu_gradient", dx);
   const kernels::Element element = element_of(dx.type());
   launch("relu_gradient", dx,
-         [&] { return kernels::relu_gradient(dx.data(), bits(mask), element, dx.shape().count(), stream_); });
+         [&] { return kernels::relu_gradient(dx.data(), bits(mask), element, dx.shape().count(), stream()); });
 }
 
 void CudaDevice::affine_relu(const Array& x, const Array& scale, const Array& shift, Array& y, Array& mask) {
@@ -55,7 +55,7 @@ void CudaDevice::affine_relu(const Array& x, const Array& scale, const Array& sh
   const kernels::Element element = element_of(x.type());
   launch("affine_relu", x, [&] {
     return kernels::affine_relu(x.data(), floats_of(scale), floats_of(shift), y.data(), bits(mask), element,
-                                affine_sizes(x), stream_);
+                                affine_sizes(x), stream());
   });
 }
 
@@ -65,27 +65,27 @@ void CudaDevice::affine_relu_gradient(const Array& dy, const Array& scale, const
   const kernels::Element element = element_of(dy.type());
   launch("affine_relu_gradient", dy, [&] {
     return kernels::affine_relu_gradient(dy.data(), floats_of(scale), bits(mask), dx.data(), accumulate, element,
-                                         affine_sizes(dy), stream_);
+                                         affine_sizes(dy), stream());
   });
 }
 
 void CudaDevice::add(const Array& from, Array& to) {
   require_fit(is_like(from, to), "add", to);
   const kernels::Element element = element_of(to.type());
-  launch("add", to, [&] { return kernels::add(from.data(), to.data(), element, to.shape().count(), stream_); });
+  launch("add", to, [&] { return kernels::add(from.data(), to.data(), element, to.shape().count(), stream()); });
 }
 
 void CudaDevice::gelu(const Array& x, Array& y) {
   require_fit(is_like(y, x), "gelu", x);
   const kernels::Element element = element_of(x.type());
-  launch("gelu", x, [&] { return kernels::gelu(x.data(), y.data(), element, x.shape().count(), stream_); });
+  launch("gelu", x, [&] { return kernels::gelu(x.data(), y.data(), element, x.shape().count(), stream()); });
 }
 
 void CudaDevice::gelu_gradient(const Array& x, Array& dy) {
   require_fit(is_like(dy, x), "gelu_gradient", x);
   const kernels::Element element = element_of(x.type());
   launch("gelu_gradient", x,
-         [&] { return kernels::gelu_gradient(x.data(), dy.data(), element, x.shape().count(), stream_); });
+         [&] { return kernels::gelu_gradient(x.data(), dy.data(), element, x.shape().count(), stream()); });
 }
 
 }  // namespace blindspot::cuda

@@ -32,7 +32,7 @@ void CudaDevice::network_input(const Array& images, const InputLayout& layout, A
   require_fit(is_input_of(y, images, layout), "network_input", y);
   launch("network_input", y, [&] {
     return kernels::network_input(elements<float>(images), colours_of(layout.mean), colours_of(layout.deviation),
-                                  y.data(), element_of(y.type()), input_shape(images, y, layout), stream_);
+                                  y.data(), element_of(y.type()), input_shape(images, y, layout), stream());
   });
 }
 
@@ -42,7 +42,7 @@ void CudaDevice::image_gradient(const Array& dy, const InputLayout& layout, cons
   const auto* const flags = accepted == nullptr ? nullptr : elements<std::uint8_t>(*accepted);
   launch("image_gradient", dy, [&] {
     return kernels::image_gradient(dy.data(), colours_of(layout.deviation), flags, elements<float>(dimages),
-                                   element_of(dy.type()), input_shape(dimages, dy, layout), stream_);
+                                   element_of(dy.type()), input_shape(dimages, dy, layout), stream());
   });
 }
 
@@ -72,7 +72,7 @@ void CudaDevice::step(const StepDescription& step, const StepArrays& arrays, con
                                .shape = input_shape(arrays.image, input, layout),
                                .element = element_of(input.type()),
                                .y = input.data()},
-                              stream_);
+                              stream());
   });
 }
 

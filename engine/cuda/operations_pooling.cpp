@@ -69,7 +69,7 @@ void CudaDevice::max_pool(const Array& x, const PoolDescription& pool, Array& y,
   require_fit(is_pool(x, pool, y, index), "max_pool", x);
   const kernels::Element element = element_of(x.type());
   launch("max_pool", x, [&] {
-    return kernels::max_pool(x.data(), y.data(), bytes(index), element, image_shape(x), pool_window(pool), stream_);
+    return kernels::max_pool(x.data(), y.data(), bytes(index), element, image_shape(x), pool_window(pool), stream());
   });
 }
 
@@ -79,7 +79,7 @@ void CudaDevice::max_pool_gradient(const Array& dy, const Array& index, const Po
   const kernels::Element element = element_of(dx.type());
   launch("max_pool_gradient", dx, [&] {
     return kernels::max_pool_gradient(dy.data(), bytes(index), bits(relu_mask), dx.data(), element, image_shape(dx),
-                                      pool_window(pool), stream_);
+                                      pool_window(pool), stream());
   });
 }
 
@@ -88,7 +88,7 @@ void CudaDevice::average_pool(const Array& x, Array& y) {
   const kernels::Element from = element_of(x.type());
   const kernels::Element to = element_of(y.type());
   launch("average_pool", x,
-         [&] { return kernels::average_pool(x.data(), from, y.data(), to, average_shape(x, y), stream_); });
+         [&] { return kernels::average_pool(x.data(), from, y.data(), to, average_shape(x, y), stream()); });
 }
 
 void CudaDevice::average_pool_gradient(const Array& dy, Array& dx, const Array* relu_mask) {
@@ -97,7 +97,7 @@ void CudaDevice::average_pool_gradient(const Array& dy, Array& dx, const Array* 
   const kernels::Element to = element_of(dx.type());
   launch("average_pool_gradient", dx, [&] {
     return kernels::average_pool_gradient(dy.data(), from, bits(relu_mask), dx.data(), to, average_shape(dx, dy),
-                                          stream_);
+                                          stream());
   });
 }
 
@@ -105,14 +105,14 @@ void CudaDevice::subsample_shortcut(const Array& x, Array& y) {
   require_fit(is_shortcut(x, y), "subsample_shortcut", x);
   const kernels::Element element = element_of(x.type());
   launch("subsample_shortcut", x,
-         [&] { return kernels::subsample_shortcut(x.data(), y.data(), element, shortcut_shape(x, y), stream_); });
+         [&] { return kernels::subsample_shortcut(x.data(), y.data(), element, shortcut_shape(x, y), stream()); });
 }
 
 void CudaDevice::subsample_shortcut_gradient(const Array& dy, Array& dx) {
   require_fit(is_shortcut(dx, dy), "subsample_shortcut_gradient", dx);
   const kernels::Element element = element_of(dx.type());
   launch("subsample_shortcut_gradient", dx, [&] {
-    return kernels::subsample_shortcut_gradient(dy.data(), dx.data(), element, shortcut_shape(dx, dy), stream_);
+    return kernels::subsample_shortcut_gradient(dy.data(), dx.data(), element, shortcut_shape(dx, dy), stream());
   });
 }
 

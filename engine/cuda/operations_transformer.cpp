@@ -61,7 +61,7 @@ void CudaDevice::layer_norm(const Array& x, const Array& scale, const Array& shi
                                            .normalised = normalised.data(),
                                            .activation = element_of(y.type()),
                                            .inverse_deviation = floats(inverse_deviation)};
-  launch("layer_norm", x, [&] { return kernels::layer_norm(shape, arrays, epsilon, stream_); });
+  launch("layer_norm", x, [&] { return kernels::layer_norm(shape, arrays, epsilon, stream()); });
 }
 
 void CudaDevice::layer_norm_gradient(const Array& dy, const Array& scale, const Array& normalised,
@@ -78,7 +78,7 @@ void CudaDevice::layer_norm_gradient(const Array& dy, const Array& scale, const 
                                                    .inverse_deviation = floats(inverse_deviation),
                                                    .dx = dx.data(),
                                                    .dx_element = element_of(dx.type())};
-  launch("layer_norm_gradient", dy, [&] { return kernels::layer_norm_gradient(shape, arrays, accumulate, stream_); });
+  launch("layer_norm_gradient", dy, [&] { return kernels::layer_norm_gradient(shape, arrays, accumulate, stream()); });
 }
 
 void CudaDevice::assemble_tokens(const Array& patches, const Array& class_token, const Array& position, Array& tokens) {
@@ -89,7 +89,7 @@ void CudaDevice::assemble_tokens(const Array& patches, const Array& class_token,
   const kernels::Element element = element_of(patches.type());
   launch("assemble_tokens", tokens, [&] {
     return kernels::assemble_tokens(token_shape(tokens), patches.data(), element, floats(class_token), floats(position),
-                                    floats(tokens), stream_);
+                                    floats(tokens), stream());
   });
 }
 
@@ -97,7 +97,7 @@ void CudaDevice::assemble_tokens_gradient(const Array& dtokens, Array& dpatches)
   require_fit(are_tokens(dtokens) && are_patches_of(dpatches, dtokens), "assemble_tokens_gradient", dtokens);
   launch("assemble_tokens_gradient", dtokens, [&] {
     return kernels::assemble_tokens_gradient(token_shape(dtokens), dtokens.data(), element_of(dtokens.type()),
-                                             dpatches.data(), element_of(dpatches.type()), stream_);
+                                             dpatches.data(), element_of(dpatches.type()), stream());
   });
 }
 
@@ -105,7 +105,7 @@ void CudaDevice::class_token(const Array& tokens, Array& y) {
   require_fit(are_tokens(tokens) && are_class_tokens_of(y, tokens), "class_token", tokens);
   launch("class_token", tokens, [&] {
     return kernels::class_token(token_shape(tokens), tokens.data(), element_of(tokens.type()), y.data(),
-                                element_of(y.type()), stream_);
+                                element_of(y.type()), stream());
   });
 }
 
@@ -113,7 +113,7 @@ void CudaDevice::class_token_gradient(const Array& dy, Array& dtokens) {
   require_fit(are_tokens(dtokens) && are_class_tokens_of(dy, dtokens), "class_token_gradient", dtokens);
   launch("class_token_gradient", dtokens, [&] {
     return kernels::class_token_gradient(token_shape(dtokens), dy.data(), element_of(dy.type()), dtokens.data(),
-                                         element_of(dtokens.type()), stream_);
+                                         element_of(dtokens.type()), stream());
   });
 }
 

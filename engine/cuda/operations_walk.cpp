@@ -25,7 +25,7 @@ void CudaDevice::probability(const Array& logits, const Array& classes, Array& p
   require_fit(are_logits(logits, classes) && are_floats(probability, logits.shape()[0]), "probability", logits);
   launch("probability", logits, [&] {
     return kernels::probability(elements<float>(logits), elements<std::int32_t>(classes), logits.shape()[0],
-                                logits.shape()[1], elements<float>(probability), stream_);
+                                logits.shape()[1], elements<float>(probability), stream());
   });
 }
 
@@ -36,7 +36,7 @@ void CudaDevice::cross_entropy_seed(const Array& logits, const Array& classes, A
   launch("cross_entropy_seed", logits, [&] {
     return kernels::cross_entropy_seed(elements<float>(logits), elements<std::int32_t>(classes), logits.shape()[0],
                                        logits.shape()[1], elements<float>(seed), elements<float>(inverse_scale),
-                                       stream_);
+                                       stream());
   });
 }
 
@@ -53,7 +53,7 @@ void CudaDevice::projection(const Array& gradient, const Array& image, const Arr
   launch("projection", gradient, [&] {
     return kernels::walk_projection(elements<float>(gradient), elements<float>(image), elements<float>(target), images,
                                     count, zero_gradient_is_nan, elements<double>(scratch),
-                                    elements<float>(coefficient), stream_);
+                                    elements<float>(coefficient), stream());
   });
 }
 
@@ -65,7 +65,7 @@ void CudaDevice::accept(const Array& start_probability, const Array& candidate_p
       "accept", accepted);
   launch("accept", accepted, [&] {
     return kernels::accept(elements<float>(start_probability), elements<float>(candidate_probability), delta, images,
-                           elements<std::uint8_t>(accepted), stream_);
+                           elements<std::uint8_t>(accepted), stream());
   });
 }
 
@@ -78,10 +78,10 @@ void CudaDevice::select(const Array& accepted, const Array& from, bool poison, A
   launch("select", to, [&] {
     if (poison && has_element(to.type())) {
       return kernels::select_with_poison(elements<std::uint8_t>(accepted), from.data(), to.data(),
-                                         element_of(to.type()), images, count, stream_);
+                                         element_of(to.type()), images, count, stream());
     }
     return kernels::select(elements<std::uint8_t>(accepted), from.data(), to.data(), images,
-                           count * static_cast<std::int64_t>(element_bytes(to.type())), stream_);
+                           count * static_cast<std::int64_t>(element_bytes(to.type())), stream());
   });
 }
 
@@ -95,7 +95,7 @@ void CudaDevice::note_judgement(const Array& probability, const Array& target_pr
   launch("note_judgement", history, [&] {
     return kernels::note_judgement(elements<float>(probability), elements<float>(target_probability),
                                    elements<std::uint8_t>(accepted), shape[2], elements<std::int32_t>(counter),
-                                   elements<float>(history), shape[0], stream_);
+                                   elements<float>(history), shape[0], stream());
   });
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/cuda/cuda_device.h"
@@ -200,6 +201,35 @@ TEST_CASE("values come back as they went, and are rounded to nearest even on the
     device->download(constant, result);
     CHECK(result == values);
   }
+}
+
+TEST_CASE("a device is its own GPU's in any thread, among other devices") {
+  const Controls controls;
+  cuda_on_host::set_device_count(2);
+  const auto make_on = [](int number) {
+    return cuda::make_device({Precision::fp32, number}, std::make_shared<ReferenceLibraries>());
+  };
+  const auto first = make_on(0);
+  const auto second = make_on(1);
+  const std::vector<float> values = {1, -2, 3, -4};
+  const auto use = [&](Device& device, int number) {
+    Array x = device.array(Type::float32, {4});
+    CHECK(cuda_on_host::device_of(x.data()) == number);
+    Array mask = device.array(Type::mask, {4});
+    device.upload(values, x);
+    device.relu(x, mask);
+    std::vector<float> result(4);
+    device.download(x, result);
+    CHECK(result == std::vector<float>{1, 0, 3, 0});
+    device.record([&] { device.relu(x, mask); })->play(3);
+    CHECK(device.available_bytes() > 0);
+  };
+  use(*first, 0);
+  use(*second, 1);
+  std::thread([&] {
+    use(*second, 1);
+    use(*first, 0);
+  }).join();
 }
 
 TEST_CASE("the description names libraries and GPU; the plans are told in their order") {

@@ -45,6 +45,12 @@ bool choose_scheduler(Scheduler scheduler);
 /// most.
 void set_workers(unsigned workers);
 
+/// How many devices there are, 1 to begin with. A stream belongs to the device that was current when it was made, and
+/// takes work only while that is current.
+void set_device_count(int count);
+/// The device that was current when cudaMalloc gave this.
+int device_of(const void* allocation);
+
 /// While true, a launch with a pointer argument that does not lie in memory from cudaMalloc fails with
 /// cudaErrorIllegalAddress, as a GPU would fail where the kernel reads it. Null passes.
 void require_device_pointers(bool required);

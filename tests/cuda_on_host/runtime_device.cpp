@@ -1,4 +1,4 @@
-// The one device, which says that it is a GPU of compute capability 9.0.
+// The devices, one unless a test asks for more, each of which says that it is a GPU of compute capability 9.0.
 #include <cstring>
 
 #include "runtime_state.h"
@@ -11,8 +11,10 @@ namespace {
 constexpr int version = 13000;
 
 cudaError_t check_number(int device) {
-  return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+  return device >= 0 && device < state().controls.devices ? cudaSuccess : cudaErrorInvalidDevice;
 }
+
+thread_local int current = 0;
 
 cudaDeviceProp properties_now() {
   cudaDeviceProp properties{};
@@ -32,18 +34,26 @@ cudaDeviceProp properties_now() {
 
 }  // namespace
 
+int cuda_on_host::current_device() {
+  return current;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   return answer([&] {
-    *count = 1;
+    *count = state().controls.devices;
     return cudaSuccess;
   });
 }
 cudaError_t cudaSetDevice(int device) {
-  return answer([&] { return check_number(device); });
+  return answer([&] {
+    const cudaError_t status = check_number(device);
+    if (status == cudaSuccess) current = device;
+    return status;
+  });
 }
 cudaError_t cudaGetDevice(int* device) {
   return answer([&] {
-    *device = 0;
+    *device = current;
     return cudaSuccess;
   });
 }

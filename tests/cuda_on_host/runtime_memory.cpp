@@ -49,6 +49,7 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
     if (memory == nullptr) return cudaErrorMemoryAllocation;
     std::memset(memory, 0xFF, bytes);
     state().allocations.emplace(reinterpret_cast<std::uintptr_t>(memory), bytes);
+    state().devices_of_allocations[reinterpret_cast<std::uintptr_t>(memory)] = cuda_on_host::current_device();
     counters.allocated_bytes += bytes;
     ++counters.allocations;
     *pointer = memory;
@@ -63,6 +64,7 @@ cudaError_t cudaFree(void* pointer) {
     const auto found = state().allocations.find(reinterpret_cast<std::uintptr_t>(pointer));
     if (found == state().allocations.end()) return cudaErrorInvalidValue;
     state().counters.allocated_bytes -= found->second;
+    state().devices_of_allocations.erase(found->first);
     state().allocations.erase(found);
     ::operator delete(pointer, alignment);
     return cudaSuccess;

@@ -94,6 +94,13 @@ void set_seed(std::uint64_t seed) {
 void set_workers(unsigned workers) {
   state().controls.workers = workers;
 }
+void set_device_count(int count) {
+  state().controls.devices = count;
+}
+int device_of(const void* allocation) {
+  const std::lock_guard lock(state().mutex);
+  return state().devices_of_allocations.at(reinterpret_cast<std::uintptr_t>(allocation));
+}
 void require_device_pointers(bool required) {
   state().controls.device_pointers_required = required;
 }

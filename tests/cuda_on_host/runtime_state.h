@@ -1,4 +1,4 @@
-// The state of the one device that the host execution has. For the files of this folder only.
+// The state of the devices that the host execution has; what one has lost, all have. For the files of this folder only.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -23,6 +23,7 @@ struct Controls {
   std::uint64_t seed = 0;
   Scheduler scheduler = has_thread_scheduler ? Scheduler::threads : Scheduler::fibers;
   unsigned workers = 0;
+  int devices = 1;
   bool device_pointers_required = false;
 };
 
@@ -32,6 +33,7 @@ struct State {
   Counters counters;
   cudaError_t lost = cudaSuccess;  ///< sticky: every call's answer once the device is lost
   std::map<std::uintptr_t, std::size_t> allocations, host_allocations;
+  std::map<std::uintptr_t, int> devices_of_allocations;
   std::map<const void*, int> shared_memory_limits;
   std::vector<cudaStream_t> captures;  ///< streams that are being captured
 };
@@ -44,6 +46,8 @@ cudaError_t answer_giving_back(const std::function<cudaError_t()>& call);
 /// Refuses with cudaErrorStreamCaptureUnsupported, and spoils the captures, where a capture forbids a call that
 /// synchronises or allocates.
 cudaError_t refuse_in_capture();
+/// The calling thread's: cudaSetDevice.
+int current_device();
 bool is_device_memory(const void* pointer, std::size_t bytes);
 
 }  // namespace cuda_on_host

@@ -17,6 +17,7 @@ struct CUstream_st {
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   std::vector<Work> recorded;
+  int device = 0;
 };
 struct CUevent_st {
   bool timed = true, recorded = false;
@@ -56,6 +57,7 @@ cudaError_t cuda_on_host::refuse_in_capture() {
 
 cudaError_t cuda_on_host::enqueue(cudaStream_t stream, Work work) {
   return answer([&] {
+    if (stream != nullptr && stream->device != current_device()) return cudaErrorInvalidResourceHandle;
     if (!is_capturing(stream)) return work();
     if (stream->capture == cudaStreamCaptureStatusInvalidated) return cudaErrorStreamCaptureInvalidated;
     stream->recorded.push_back(std::move(work));
@@ -68,7 +70,9 @@ cudaError_t cudaStreamCreate(cudaStream_t* stream) {
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   return answer([&] {
-    *stream = std::make_unique<CUstream_st>().release();
+    auto created = std::make_unique<CUstream_st>();
+    created->device = cuda_on_host::current_device();
+    *stream = created.release();
     return cudaSuccess;
   });
 }
