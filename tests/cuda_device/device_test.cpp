@@ -211,24 +211,31 @@ TEST_CASE("a device is its own GPU's in any thread, among other devices") {
   };
   const auto first = make_on(0);
   const auto second = make_on(1);
-  const std::vector<float> values = {1, -2, 3, -4};
-  const auto use = [&](Device& device, int number) {
-    Array x = device.array(Type::float32, {4});
-    CHECK(cuda_on_host::device_of(x.data()) == number);
-    Array mask = device.array(Type::mask, {4});
-    device.upload(values, x);
-    device.relu(x, mask);
-    std::vector<float> result(4);
-    device.download(x, result);
-    CHECK(result == std::vector<float>{1, 0, 3, 0});
-    device.record([&] { device.relu(x, mask); })->play(3);
-    CHECK(device.available_bytes() > 0);
+  struct Used {
+    Device& device;
+    Array x, mask;
   };
-  use(*first, 0);
-  use(*second, 1);
+  const std::vector<float> values = {1, -2, 3, -4};
+  const auto arrays_of = [](Device& device) {
+    return Used{device, device.array(Type::float32, {4}), device.array(Type::mask, {4})};
+  };
+  Used zeroth = arrays_of(*first);
+  Used other = arrays_of(*second);
+  CHECK(cuda_on_host::device_of(zeroth.x.data()) == 0);
+  CHECK(cuda_on_host::device_of(other.x.data()) == 1);
+  const auto use = [&values](Used& used) {
+    used.device.upload(values, used.x);
+    used.device.relu(used.x, used.mask);
+    std::vector<float> result(4);
+    used.device.download(used.x, result);
+    CHECK(result == std::vector<float>{1, 0, 3, 0});
+    used.device.record([&] { used.device.relu(used.x, used.mask); })->play(3);
+  };
+  use(zeroth);
+  use(other);
   std::thread([&] {
-    use(*second, 1);
-    use(*first, 0);
+    use(other);
+    use(zeroth);
   }).join();
 }
 
