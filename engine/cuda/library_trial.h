@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/cuda/ways.h"
+#include "engine/cuda/trial_arrays.h"
 
 namespace blindspot::cuda {
 
