@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cuda/failure.h"
 #include "engine/cuda/library_cudnn_functions.h"
 #include "engine/cuda/library_search.h"
 #include "engine/cuda/library_trial.h"
@@ -42,8 +43,9 @@ CudnnPlans::CudnnPlans(std::string gpu, std::shared_ptr<PlanCache> cache)
   cudnnHandle_t handle = nullptr;
   const cudnnStatus_t status = cudnnCreate(&handle);
   if (status != CUDNN_STATUS_SUCCESS) {
-    throw Error(ErrorKind::device, fmt::format("cuDNN {} ({}) does not start: {}", cudnn_version_text(), cudnn_path(),
-                                               cudnnGetErrorString(status)));
+    const std::string reason = cudnnGetErrorString(status);
+    throw_refusal(says_memory_ran_out(reason),
+                  fmt::format("cuDNN {} ({}) does not start: {}", cudnn_version_text(), cudnn_path(), reason));
   }
   handle_ = std::shared_ptr<cudnnContext>(handle, [](cudnnContext* context) { (void)cudnnDestroy(context); });
 }
@@ -61,6 +63,8 @@ bool CudnnPlans::supports(const GraphDescription& graph) const {
     const std::unique_ptr<CudnnGraph> asked = make_cudnn_graph(graph, target());
     return std::any_of(asked->engines().begin(), asked->engines().end(),
                        [&](const CudnnEngine& engine) { return may_be_used(engine, graph); });
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const std::exception&) {
     return false;
   }
@@ -84,6 +88,8 @@ std::unique_ptr<GraphPlan> CudnnPlans::kept_plan(const GraphDescription& graph, 
     void* const workspace = trial.workspace(plan->workspace_bytes());
     if (trial.milliseconds([&](std::span<void* const> at) { plan->execute(at, workspace, trial.stream()); }))
       return plan;
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const Error&) {
     return nullptr;
   }
@@ -118,6 +124,8 @@ std::unique_ptr<GraphPlan> CudnnPlans::search(const GraphDescription& graph, std
     try {
       asked->build(engine);
       return asked->workspace_bytes(engine) <= workspace_limit;
+    } catch (const OutOfMemory&) {
+      throw;
     } catch (const Error& error) {
       last_reason = error.what();
       return false;

@@ -18,7 +18,7 @@ struct Way {
   std::function<void(std::span<void* const> arrays, void* scratch, cudaStream_t stream)> run;
 };
 
-/// Makes a way ready; throws Error(device) where it cannot be.
+/// Makes a way ready; throws Error(device) where it cannot be, OutOfMemory where it lacks memory.
 using WayMaker = std::function<Way()>;
 
 }  // namespace blindspot::cuda
