@@ -88,8 +88,8 @@ GraphDescription fused_graph(const Geometry& geometry, Type type, ProductPrecisi
   graph.name += fmt::format("{}{}{}", epilogue.residual ? " residual" : "", epilogue.bias ? " bias" : "",
                             epilogue.relu ? " relu" : "");
   const TensorDescription y = graph.tensors[output_place];
-  const auto take = [&](TensorDescription tensor, std::string name) {
-    tensor.name = std::move(name);
+  const auto take = [&](TensorDescription tensor, std::string_view name) {
+    tensor.name = name;
     graph.tensors.push_back(std::move(tensor));
     return static_cast<int>(graph.tensors.size()) - 1;
   };
@@ -105,9 +105,9 @@ GraphDescription fused_graph(const Geometry& geometry, Type type, ProductPrecisi
     next.outputs = std::exchange(graph.operations.back().outputs, {next.inputs[0]});
     graph.operations.push_back(next);
   };
-  if (epilogue.residual) append(OperationKind::add, {take(y, "residual")});
+  if (epilogue.residual) append(OperationKind::add, {take(y, residual_name)});
   if (epilogue.bias)
-    append(OperationKind::add, {take(tensor("", 1, geometry.out_channels, 1, 1, Type::float32), "bias")});
+    append(OperationKind::add, {take(tensor("", 1, geometry.out_channels, 1, 1, Type::float32), bias_name)});
   if (epilogue.relu) append(OperationKind::relu, {});
   return graph;
 }

@@ -37,7 +37,7 @@ struct Epilogue {
 };
 
 /// y = relu?(x ⋆ w (+ residual) (+ bias)), in this order, for which cuDNN has the most kernels; further tensors are
-/// named "residual" and "bias". The bias is float32: rounded to bf16 it alone takes a trained ResNet-20's logits
+/// named residual_name and bias_name. The bias is float32: rounded to bf16 it alone takes a trained ResNet-20's logits
 /// from 1.0e-2 off to 1.3e-2, beyond PyTorch's autocast.
 GraphDescription fused_graph(const Geometry& geometry, Type type, ProductPrecision products, const Epilogue& epilogue);
 

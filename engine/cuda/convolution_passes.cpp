@@ -29,8 +29,8 @@ class PreparedGraph {
   PreparedGraph(CudaDevice& device, const GraphDescription& graph)
       : plan_(device.libraries().plan(graph, device.workspace_limit())), memory_(graph.tensors.size()) {
     for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
-      if (graph.tensors[i].name == "residual") residual_ = &memory_[i];
-      if (graph.tensors[i].name == "bias") bias_ = &memory_[i];
+      if (graph.tensors[i].name == residual_name) residual_ = &memory_[i];
+      if (graph.tensors[i].name == bias_name) bias_ = &memory_[i];
     }
   }
 

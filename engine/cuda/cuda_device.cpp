@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/cuda/cuda_device_class.h"
+#include "engine/cuda/failure.h"
 #include "engine/cuda/recording.h"
 #include "kernels/convert.cuh"
 
@@ -22,9 +23,8 @@ constexpr std::size_t largest_workspace = std::size_t{64} << 20U;
 /// For what is asked before there is a device.
 void require(cudaError_t status, int number, const char* action) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();
-  throw Error(ErrorKind::device, fmt::format("--device cuda:{}: {}: {}; see blindspot devices, or use --device cpu",
-                                             number, action, cudaGetErrorString(status)));
+  throw_refusal(status, fmt::format("--device cuda:{}: {}: {}; see blindspot devices, or use --device cpu", number,
+                                    action, cudaGetErrorString(status)));
 }
 
 std::string version_text(int version) {
@@ -162,8 +162,9 @@ void CudaDevice::fail(cudaError_t status, std::string_view operation, std::strin
   // A GPU that is lost gives its error to every later call; it may be noticed long after the kernel that lost it.
   const cudaError_t later = cudaDeviceSynchronize();
   const bool lost = later != cudaSuccess && !is_of_capture(later);
-  throw Error(ErrorKind::device, fmt::format("{}{}{} on {}: {}{}", operation, shape.empty() ? "" : " ", shape, name(),
-                                             text, lost ? "; the GPU is lost to this process: start again" : ""));
+  throw_refusal(status == cudaErrorMemoryAllocation && !lost,
+                fmt::format("{}{}{} on {}: {}{}", operation, shape.empty() ? "" : " ", shape, name(), text,
+                            lost ? "; the GPU is lost to this process: start again" : ""));
 }
 
 void CudaDevice::wait(std::string_view operation, const Array& about) const {

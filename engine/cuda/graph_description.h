@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/device.h"
@@ -15,7 +16,7 @@ namespace blindspot::cuda {
 /// for filters, [N, heads, T, width] for attention; `strides` (in elements) say how it lies. A virtual tensor exists
 /// between two operations only and has no memory.
 struct TensorDescription {
-  std::string name;  ///< for messages: "x", "filter"
+  std::string name;  ///< "x", "filter": for messages, but for the names below
   std::vector<std::int64_t> dimensions, strides;
   Type type = Type::float32;
   bool is_virtual = false;
@@ -29,6 +30,11 @@ enum class OperationKind : std::uint8_t {
   attention_forward,           ///< inputs q, k, v; outputs o, log_sum_exp (float32 [N, heads, T, 1])
   attention_input_gradient,    ///< inputs q, k, v, o, do, log_sum_exp; outputs dq, dk, dv
 };
+
+/// What is added of this name lies in the memory of the last operation's output when the plan is used.
+inline constexpr std::string_view residual_name = "residual";
+/// What is added of this name is one number for each channel.
+inline constexpr std::string_view bias_name = "bias";
 
 /// One operation; numbers are places in GraphDescription::tensors. Computes and accumulates in float32.
 struct OperationDescription {

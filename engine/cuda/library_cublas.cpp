@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/cuda/failure.h"
 #include "engine/cuda/library_files.h"
 #include "engine/cuda/library_search.h"
 #include "engine/cuda/library_trial.h"
@@ -87,7 +88,8 @@ const Functions& call() {
 
 void check(cublasStatus_t status, const std::string& name, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw Error(ErrorKind::device, fmt::format("{}: cuBLASLt {}: {}", name, what, call().status_string(status)));
+  throw_refusal(status == CUBLAS_STATUS_ALLOC_FAILED,
+                fmt::format("{}: cuBLASLt {}: {}", name, what, call().status_string(status)));
 }
 
 cudaDataType data_type(Type type) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cuda/failure.h"
 #include "engine/cuda/library_cudnn_functions.h"
 #include "engine/cuda/library_search.h"
 #include "engine/cuda/library_trial.h"
@@ -34,51 +35,6 @@ class CudnnPlan final : public GraphPlan {
   std::string identity_;
 };
 
-bool is_output(const GraphDescription& graph, std::size_t place) {
-  return std::any_of(graph.operations.begin(), graph.operations.end(), [&](const OperationDescription& operation) {
-    return std::find(operation.outputs.begin(), operation.outputs.end(), static_cast<int>(place)) !=
-           operation.outputs.end();
-  });
-}
-
-bool is_filter(const GraphDescription& graph, std::size_t place) {
-  return std::any_of(graph.operations.begin(), graph.operations.end(), [&](const OperationDescription& operation) {
-    const bool convolution = operation.kind == OperationKind::convolution_forward ||
-                             operation.kind == OperationKind::convolution_input_gradient;
-    return convolution && operation.inputs.at(1) == static_cast<int>(place);
-  });
-}
-
-/// The output in whose memory a tensor lies that is added as it is (a residual); −1 for any other.
-int in_place_of(const GraphDescription& graph, std::size_t place) {
-  const bool added =
-      std::any_of(graph.operations.begin(), graph.operations.end(), [&](const OperationDescription& operation) {
-        return operation.kind == OperationKind::add && operation.inputs.at(1) == static_cast<int>(place);
-      });
-  const int output = graph.operations.back().outputs.at(0);
-  const TensorDescription& last = graph.tensors.at(static_cast<std::size_t>(output));
-  return added && graph.tensors[place].dimensions == last.dimensions ? output : -1;
-}
-
-/// The arrays of a trial: as large as the strides say, and the same in every slot of the batch.
-std::vector<TrialArray> trial_arrays(const GraphDescription& graph) {
-  const std::int64_t batch =
-      graph.tensors.at(static_cast<std::size_t>(graph.operations.at(0).inputs.at(0))).dimensions[0];
-  std::vector<TrialArray> arrays;
-  for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
-    const TensorDescription& tensor = graph.tensors[i];
-    TrialArray array{tensor.type, 0, is_output(graph, i), 0, in_place_of(graph, i)};
-    std::int64_t last = 0;  // place of the last element
-    for (std::size_t d = 0; d < tensor.dimensions.size(); ++d) last += (tensor.dimensions[d] - 1) * tensor.strides[d];
-    if (!tensor.is_virtual) array.bytes = static_cast<std::size_t>(last + 1) * element_bytes(tensor.type);
-    if (tensor.dimensions[0] == batch && batch > 1 && !is_filter(graph, i)) {
-      array.period = static_cast<std::size_t>(tensor.strides[0]) * element_bytes(tensor.type);
-    }
-    arrays.push_back(array);
-  }
-  return arrays;
-}
-
 }  // namespace
 
 CudnnPlans::CudnnPlans(std::string gpu, std::shared_ptr<PlanCache> cache)
@@ -87,8 +43,9 @@ CudnnPlans::CudnnPlans(std::string gpu, std::shared_ptr<PlanCache> cache)
   cudnnHandle_t handle = nullptr;
   const cudnnStatus_t status = cudnnCreate(&handle);
   if (status != CUDNN_STATUS_SUCCESS) {
-    throw Error(ErrorKind::device, fmt::format("cuDNN {} ({}) does not start: {}", cudnn_version_text(), cudnn_path(),
-                                               cudnnGetErrorString(status)));
+    const std::string reason = cudnnGetErrorString(status);
+    throw_refusal(says_memory_ran_out(reason),
+                  fmt::format("cuDNN {} ({}) does not start: {}", cudnn_version_text(), cudnn_path(), reason));
   }
   handle_ = std::shared_ptr<cudnnContext>(handle, [](cudnnContext* context) { (void)cudnnDestroy(context); });
 }
@@ -106,6 +63,8 @@ bool CudnnPlans::supports(const GraphDescription& graph) const {
     const std::unique_ptr<CudnnGraph> asked = make_cudnn_graph(graph, target());
     return std::any_of(asked->engines().begin(), asked->engines().end(),
                        [&](const CudnnEngine& engine) { return may_be_used(engine, graph); });
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const std::exception&) {
     return false;
   }
@@ -129,6 +88,8 @@ std::unique_ptr<GraphPlan> CudnnPlans::kept_plan(const GraphDescription& graph, 
     void* const workspace = trial.workspace(plan->workspace_bytes());
     if (trial.milliseconds([&](std::span<void* const> at) { plan->execute(at, workspace, trial.stream()); }))
       return plan;
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const Error&) {
     return nullptr;
   }
@@ -163,6 +124,8 @@ std::unique_ptr<GraphPlan> CudnnPlans::search(const GraphDescription& graph, std
     try {
       asked->build(engine);
       return asked->workspace_bytes(engine) <= workspace_limit;
+    } catch (const OutOfMemory&) {
+      throw;
     } catch (const Error& error) {
       last_reason = error.what();
       return false;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/cuda/failure.h"
+
 namespace blindspot::cuda {
 
 namespace {
@@ -25,7 +27,7 @@ class Graph final : public frontend::graph::Graph {
 
 [[noreturn]] void refuse(const GraphDescription& graph, const std::string& what, const std::string& reason) {
   const std::string line = reason.substr(0, reason.find('\n'));
-  throw Error(ErrorKind::device, fmt::format("{}: cuDNN {}: {}", graph.name, what, line));
+  throw_refusal(says_memory_ran_out(reason), fmt::format("{}: cuDNN {}: {}", graph.name, what, line));
 }
 
 void check(frontend::error_t status, const GraphDescription& graph, const std::string& what) {

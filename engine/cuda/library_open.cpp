@@ -6,6 +6,7 @@
 #include <iostream>
 #include <utility>
 
+#include "engine/cuda/failure.h"
 #include "engine/cuda/library_cublas.h"
 #include "engine/cuda/library_cudnn.h"
 #include "engine/cuda/library_cudnn_functions.h"
@@ -17,7 +18,7 @@ namespace {
 
 void require(cudaError_t status, int gpu) {
   if (status == cudaSuccess) return;
-  throw Error(ErrorKind::device, fmt::format("cuda:{}: {}", gpu, cudaGetErrorString(status)));
+  throw_refusal(status, fmt::format("cuda:{}: {}", gpu, cudaGetErrorString(status)));
 }
 
 /// Under which plans of a GPU are kept: what decides which kernel is fastest.

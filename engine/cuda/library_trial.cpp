@@ -9,15 +9,17 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/cuda/failure.h"
+
 namespace blindspot::cuda {
 
 namespace {
 
 void check(cudaError_t status, const std::string& name) {
   if (status == cudaSuccess) return;
-  throw Error(ErrorKind::device,
-              fmt::format("{}: choosing a plan failed: {}; use a smaller --batch if memory ran out, or --device cpu",
-                          name, cudaGetErrorString(status)));
+  throw_refusal(status,
+                fmt::format("{}: choosing a plan failed: {}; use a smaller --batch if memory ran out, or --device cpu",
+                            name, cudaGetErrorString(status)));
 }
 
 /// Values in (−1/2, 1/2) as random as timing needs: power, and with it speed, depends on the bits.
@@ -144,6 +146,8 @@ std::optional<double> Trial::milliseconds(const Run& run, std::span<void* const>
     check(cudaEventRecord(end_, stream_), name_);
     check(cudaEventSynchronize(end_), name_);
     check(cudaEventElapsedTime(&time, start_, end_), name_);
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const Error&) {
     (void)cudaGetLastError();
     return std::nullopt;

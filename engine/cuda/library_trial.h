@@ -13,23 +13,26 @@
 #include <string>
 #include <vector>
 
-#include "engine/cuda/ways.h"
+#include "engine/cuda/trial_arrays.h"
 
 namespace blindspot::cuda {
 
 class Trial {
  public:
-  /// Takes memory of the current GPU and fills it. Throws Error(device) that names the work where there is not enough.
+  /// Takes memory of the current GPU and fills it. Throws OutOfMemory that names the work where there is not enough.
   Trial(std::string name, std::vector<TrialArray> arrays);
   ~Trial();
   Trial(const Trial&) = delete;
   Trial& operator=(const Trial&) = delete;
 
   cudaStream_t stream() const { return stream_; }
-  /// Scratch memory of at least so many bytes; what was given before is gone. Null for 0.
+  /// Scratch memory of at least so many bytes; what was given before is gone. Null for 0. OutOfMemory where there is
+  /// not enough, although a plan that wants less might do: the choice, and with it the bits, would depend on what else
+  /// is on the GPU. The run that the plan is for holds as much.
   void* workspace(std::size_t bytes);
 
-  /// Queues the work on stream(), the arrays lying at `pointers`; what it throws means that the plan cannot run.
+  /// Queues the work on stream(), the arrays lying at `pointers`; what it throws means that the plan cannot run,
+  /// but for OutOfMemory, which is no fault of the plan's and passes through all below.
   using Run = std::function<void(std::span<void* const> pointers)>;
   /// Time of one run; none where it failed.
   std::optional<double> milliseconds(const Run& run);

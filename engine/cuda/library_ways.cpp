@@ -28,11 +28,14 @@ std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& array
   if (const std::optional<std::size_t> kept = kept_number(cache, key, ways.size())) return *kept;
   std::string last_reason = "none gives the same bits in every slot of the batch";
   bool all_tried = true;
-  /// Whether the call came to its end.
+  /// Whether the call came to its end. Want of memory is no fault of the way's: with another in its place the choice,
+  /// and with it the bits, would depend on what else is on the GPU.
   const auto succeeds = [&](const auto& call) {
     try {
       call();
       return true;
+    } catch (const OutOfMemory&) {
+      throw;
     } catch (const Error& error) {
       last_reason = error.what();
       all_tried = false;
@@ -58,7 +61,7 @@ std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& array
   trial.check = [&](std::size_t number) { return data.gives_same_bits(run(number)); };
   const std::optional<std::size_t> best = fastest(candidates, trial);
   if (!best) throw Error(ErrorKind::device, fmt::format("{}: {}", key.description, last_reason));
-  // Want of memory passes, and with it what made a way fail.
+  // What made a way fail may pass.
   if (all_tried)
     cache.keep(key, {fmt::format("{}: way {}", key.description, *best), {static_cast<std::uint8_t>(*best)}});
   return *best;

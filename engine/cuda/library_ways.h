@@ -12,7 +12,7 @@
 namespace blindspot::cuda {
 
 /// Number of the fastest way that gives the same bits twice and in every slot. `key.description` names the work.
-/// Throws Error(device) where none does, with what the last one said.
+/// Throws Error(device) where none does, with what the last one said; OutOfMemory where one lacks memory.
 std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& arrays, std::span<const WayMaker> ways,
                         PlanCache& cache);
 

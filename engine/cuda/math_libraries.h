@@ -44,10 +44,11 @@ class MathLibraries {
   virtual ~MathLibraries() = default;
   /// "cuDNN 9.19.0, cuBLASLt 13.1.0".
   virtual std::string description() const = 0;
-  /// Whether any engine of the library supports the graph. Never throws.
+  /// Whether any engine of the library supports the graph. Throws nothing but OutOfMemory.
   virtual bool supports(const GraphDescription& graph) = 0;
   /// Throws Error(device) with the library's reason where nothing supports it. Candidates are timed, those that are not
-  /// deterministic or want more than `workspace_limit` bytes are left out.
+  /// deterministic or want more than `workspace_limit` bytes are left out. OutOfMemory where one cannot be tried for
+  /// want of memory: which is chosen must not depend on how much there is.
   virtual std::unique_ptr<GraphPlan> plan(const GraphDescription& graph, std::size_t workspace_limit) = 0;
   virtual std::unique_ptr<ProductPlan> plan(const ProductDescription& product, std::size_t workspace_limit) = 0;
   /// Number of the way that is fastest, of those that are deterministic, where our own kernels stand beside the

@@ -8,6 +8,7 @@ add_library(blindspot_plan_cache STATIC
   engine/cuda/library_files.cpp
   engine/cuda/library_search.cpp
   engine/cuda/plan_cache.cpp
+  engine/cuda/trial_arrays.cpp
 )
 target_link_libraries(blindspot_plan_cache
   PUBLIC blindspot_device blindspot_plugin_interface PRIVATE fmt::fmt nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})

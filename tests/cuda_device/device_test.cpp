@@ -161,6 +161,17 @@ TEST_CASE("a kernel that fails is named with its shape; a lost GPU is said to be
   CHECK(contains(refusal([&] { device->array(Type::float32, {1}); }), "start again"));
 }
 
+TEST_CASE("a kernel for which memory is short is told apart from one that fails") {
+  const Controls controls;
+  const auto device = make(Precision::fp32);
+  const Array x = device->array(Type::float32, {3, 5});
+  Array y = device->array(Type::float32, {3, 5});
+  cuda_on_host::fail_launch(1, cudaErrorMemoryAllocation);
+  CHECK_THROWS_AS(device->add(x, y), OutOfMemory);
+  CHECK(cudaGetLastError() == cudaSuccess);
+  CHECK_NOTHROW(device->add(x, y));
+}
+
 TEST_CASE("a GPU that there is not is refused") {
   const Controls controls;
   const std::string message = refusal([] {

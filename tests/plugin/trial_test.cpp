@@ -8,9 +8,13 @@
 #include <set>
 #include <vector>
 
+#include "engine/cuda/failure.h"
+#include "tests/cuda_on_host/host_execution.h"
+
 namespace {
 
 using blindspot::Error;
+using blindspot::OutOfMemory;
 using blindspot::Type;
 using blindspot::cuda::repeats;
 using blindspot::cuda::Trial;
@@ -89,6 +93,44 @@ TEST_CASE("workspace grows, and is not given for nothing") {
   CHECK(small != nullptr);
   CHECK(trial.workspace(50) == small);
   std::memset(trial.workspace(100000), 1, 100000);
+}
+
+TEST_CASE("want of memory is told apart, and nothing stays taken or noted") {
+  cuda_on_host::reset();
+  const std::size_t before = cuda_on_host::counters().allocated_bytes;
+  constexpr std::size_t all_bytes = 3 * slots * slot_bytes + slot_bytes;
+  cuda_on_host::set_memory_limit(before + all_bytes - 1);
+  CHECK_THROWS_AS(Trial("a product", arrays()), OutOfMemory);
+  CHECK(cuda_on_host::counters().allocated_bytes == before);
+  CHECK(cudaGetLastError() == cudaSuccess);
+  cuda_on_host::set_memory_limit(before + all_bytes + 100);
+  {
+    Trial trial("a product", arrays());
+    CHECK_THROWS_AS(trial.workspace(101), OutOfMemory);
+    CHECK(cudaGetLastError() == cudaSuccess);
+    CHECK(trial.workspace(100) != nullptr);
+  }
+  CHECK(cuda_on_host::counters().allocated_bytes == before);
+  cuda_on_host::reset();
+}
+
+TEST_CASE("work that lacks memory is not taken for work that cannot be done") {
+  Trial trial("a product", arrays());
+  const Trial::Run lacks = [](std::span<void* const>) { throw OutOfMemory("a library has no memory"); };
+  CHECK_THROWS_AS(trial.milliseconds(lacks), OutOfMemory);
+  CHECK_THROWS_AS(trial.gives_same_bits(lacks), OutOfMemory);
+  CHECK(trial.gives_same_bits(multiply));
+}
+
+TEST_CASE("what a library says of memory is understood") {
+  using blindspot::cuda::says_memory_ran_out;
+  CHECK(says_memory_ran_out("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"));
+  CHECK(says_memory_ran_out("CUDNN_STATUS_ALLOC_FAILED"));
+  CHECK(says_memory_ran_out(std::string("cudaGraphLaunch() failed with ") +
+                            cudaGetErrorString(cudaErrorMemoryAllocation)));
+  CHECK(says_memory_ran_out("cuModuleLoad: CUDA_ERROR_OUT_OF_MEMORY"));
+  CHECK_FALSE(says_memory_ran_out("CUDNN_STATUS_NOT_SUPPORTED_SHARED_MEMORY_INSUFFICIENT"));
+  CHECK_FALSE(says_memory_ran_out(""));
 }
 
 TEST_CASE("repetitions, the last one cut short") {

@@ -9,12 +9,14 @@
 #include <string>
 #include <thread>
 
+#include "tests/cuda_on_host/host_execution.h"
 #include "tests/temporary_folder.h"
 
 namespace {
 
 using blindspot::Error;
 using blindspot::ErrorKind;
+using blindspot::OutOfMemory;
 using blindspot::Type;
 using blindspot::cuda::fastest_way;
 using blindspot::cuda::PlanCache;
@@ -92,10 +94,32 @@ TEST_CASE("a choice that left a way untried is made anew at the next start") {
   const TemporaryFolder folder;
   PlanCache cache = cache_in(folder);
   int made = 0;
-  const std::vector<WayMaker> lacking{impossible("out of GPU memory"), copying(20, made)};
+  const std::vector<WayMaker> lacking{impossible("no such file"), copying(20, made)};
   CHECK(fastest_way(key("one"), image_arrays(), lacking, cache) == 1);
   const std::vector<WayMaker> whole{copying(1, made), copying(20, made)};
   CHECK(fastest_way(key("one"), image_arrays(), whole, cache) == 0);
+}
+
+TEST_CASE("where a way lacks memory no other stands in for it, and nothing is kept") {
+  const TemporaryFolder folder;
+  PlanCache cache = cache_in(folder);
+  int made = 0;
+  const std::size_t before = cuda_on_host::counters().allocated_bytes;
+  const WayMaker lacking = []() -> Way { throw OutOfMemory("a trial of its own"); };
+  const WayMaker lacking_when_run = [] {
+    return Way{0, [](std::span<void* const>, void*, cudaStream_t) { throw OutOfMemory("a library has no memory"); }};
+  };
+  const WayMaker wide = [] { return Way{std::size_t{1} << 20U, [](std::span<void* const>, void*, cudaStream_t) {}}; };
+  cuda_on_host::set_memory_limit(before + (std::size_t{1} << 20U));
+  for (const WayMaker& other : {lacking, lacking_when_run, wide}) {
+    CHECK_THROWS_AS(fastest_way(key("one"), image_arrays(), std::vector{copying(1, made), other}, cache), OutOfMemory);
+    CHECK_THROWS_AS(fastest_way(key("one"), image_arrays(), std::vector{other, copying(1, made)}, cache), OutOfMemory);
+  }
+  cuda_on_host::set_memory_limit(before);
+  CHECK_THROWS_AS(fastest_way(key("one"), image_arrays(), std::vector{copying(1, made)}, cache), OutOfMemory);
+  CHECK(cuda_on_host::counters().allocated_bytes == before);
+  cuda_on_host::reset();
+  CHECK_FALSE(cache.find(key("one")));
 }
 
 TEST_CASE("where no way is left, the work and the reason are named") {
