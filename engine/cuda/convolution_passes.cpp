@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -183,122 +183,137 @@ class PointwisePass final : public ConvolutionPass {
   std::string name_;
 };
 
-std::unique_ptr<ConvolutionPass> library_forward(CudaDevice& device, const ConvolutionDescription& description) {
-  const Geometry geometry = geometry_of(description);
-  const Type type = device.activation_type();
-  const ProductPrecision products = device.product_precision();
-  const GraphDescription graph =
-      fused_graph(geometry, type, products, {description.accumulate, true, description.relu});
-  const bool fused = device.libraries().supports(graph);
-  return std::make_unique<LibraryForward>(device, description, fused ? graph : plain_graph(geometry, type, products),
-                                          fused);
+/// One way to do a pass: what it is called, and how it is made ready.
+struct PassWay {
+  std::string name;
+  std::function<std::unique_ptr<ConvolutionPass>()> make;
+};
+
+/// Adds the kernel for 1×1 taps where it can take the products.
+void add_pointwise(std::vector<PassWay>& ways, CudaDevice& device, const ConvolutionDescription& d, bool backward) {
+  kernels::PointwiseSizes sizes = {d.batch * d.height * d.width, d.in_channels, d.out_channels};
+  if (backward) std::swap(sizes.in_channels, sizes.out_channels);
+  const bool exact = device.activation_type() == Type::float32 && device.product_precision() == ProductPrecision::exact;
+  if (exact || d.kernel_height != 1 || d.kernel_width != 1 || d.stride != 1 ||
+      std::max({d.pad_top, d.pad_left, d.pad_bottom, d.pad_right}) != 0 ||
+      !kernels::takes_pointwise(sizes, device.shared_memory_limit())) {
+    return;
+  }
+  ways.push_back({fmt::format("kernel {}", kernels::pointwise_revision), [&device, d, sizes, backward] {
+                    return std::make_unique<PointwisePass>(device, sizes, backward, d);
+                  }});
 }
 
-/// As a forward convolution where the stride is 1 and elements are float32, for which cuDNN has better kernels so, and
-/// which can add what dx holds; otherwise as cuDNN's gradient.
-std::unique_ptr<ConvolutionPass> library_gradient(CudaDevice& device, const ConvolutionDescription& description) {
-  const Geometry geometry = geometry_of(description);
+/// The first of the ways has to be there; cuDNN may lack others.
+std::vector<PassWay> forward_ways(CudaDevice& device, const ConvolutionDescription& d) {
+  const Geometry geometry = geometry_of(d);
+  const Type type = device.activation_type();
+  const ProductPrecision products = device.product_precision();
+  std::vector<PassWay> ways;
+  ways.push_back({"cuDNN and an epilogue", [&device, d, graph = plain_graph(geometry, type, products)] {
+                    return std::make_unique<LibraryForward>(device, d, graph, false);
+                  }});
+  ways.push_back(
+      {"cuDNN, fused", [&device, d, graph = fused_graph(geometry, type, products, {d.accumulate, true, d.relu})] {
+         return std::make_unique<LibraryForward>(device, d, graph, true);
+       }});
+  add_pointwise(ways, device, d, false);
+  return ways;
+}
+
+/// cuDNN's gradient, or where the stride is 1 its convolution with the turned weights, which for float32 has better
+/// kernels and can add what dx holds.
+std::vector<PassWay> gradient_ways(CudaDevice& device, const ConvolutionDescription& d) {
+  const Geometry geometry = geometry_of(d);
   const Geometry turned = turned_geometry(geometry);
   const Type type = device.activation_type();
   const ProductPrecision products = device.product_precision();
-  const bool as_convolution = type == Type::float32 && geometry.stride == 1 &&
-                              std::min({turned.pad_top, turned.pad_left, turned.pad_bottom, turned.pad_right}) >= 0;
-  if (!as_convolution) {
-    return std::make_unique<LibraryGradient>(device, description, gradient_graph(geometry, type, products), false,
-                                             false);
+  std::vector<PassWay> ways;
+  const auto add = [&](const char* name, GraphDescription graph, bool is_turned, bool adds) {
+    ways.push_back({name, [&device, d, graph = std::move(graph), is_turned, adds] {
+                      return std::make_unique<LibraryGradient>(device, d, graph, is_turned, adds);
+                    }});
+  };
+  add("cuDNN's gradient", gradient_graph(geometry, type, products), false, false);
+  if (geometry.stride == 1 && std::min({turned.pad_top, turned.pad_left, turned.pad_bottom, turned.pad_right}) >= 0) {
+    add("cuDNN, turned", plain_graph(turned, type, products), true, false);
+    if (d.accumulate_gradient)
+      add("cuDNN, turned and added", fused_graph(turned, type, products, {true, false, false}), true, true);
   }
-  const GraphDescription adding = fused_graph(turned, type, products, {true, false, false});
-  const bool adds = description.accumulate_gradient && device.libraries().supports(adding);
-  return std::make_unique<LibraryGradient>(device, description, adds ? adding : plain_graph(turned, type, products),
-                                           true, adds);
+  add_pointwise(ways, device, d, true);
+  return ways;
 }
 
-/// Whether the kernel for 1×1 taps can take the products `from` channels `to` channels.
-bool is_pointwise(const CudaDevice& device, const ConvolutionDescription& d, const kernels::PointwiseSizes& sizes) {
-  const bool exact = device.activation_type() == Type::float32 && device.product_precision() == ProductPrecision::exact;
-  return !exact && d.kernel_height == 1 && d.kernel_width == 1 && d.stride == 1 &&
-         std::max({d.pad_top, d.pad_left, d.pad_bottom, d.pad_right}) == 0 &&
-         kernels::takes_pointwise(sizes, device.shared_memory_limit());
-}
-
-/// Arrays of a trial of a 1×1 convolution, in the order of PassArrays: the same image in every slot of the batch.
+/// Arrays of a trial, in the order of PassArrays: the same image in every slot of the batch.
 std::vector<TrialArray> trial_arrays(const CudaDevice& device, const ConvolutionDescription& d, bool backward) {
   const Type type = device.activation_type();
-  const auto image = [&](std::int64_t channels) {
-    return static_cast<std::size_t>(d.height * d.width * channels) * element_bytes(type);
-  };
   const auto batch = static_cast<std::size_t>(d.batch);
-  const auto to_channels = static_cast<std::size_t>(backward ? d.in_channels : d.out_channels);
-  const std::size_t from_image = image(backward ? d.out_channels : d.in_channels);
-  const std::size_t to_image = image(static_cast<std::int64_t>(to_channels));
-  const std::size_t mask_image = to_image / element_bytes(type) / 8;
-  const std::size_t weight_bytes = static_cast<std::size_t>(d.in_channels * d.out_channels) * element_bytes(type);
+  const auto x_image = static_cast<std::size_t>(d.height * d.width * d.in_channels);
+  const auto y_image = static_cast<std::size_t>(d.out_height() * d.out_width() * d.out_channels);
+  const std::size_t from = backward ? y_image : x_image;
+  const std::size_t to = backward ? x_image : y_image;
+  const auto weights = static_cast<std::size_t>(d.out_channels * d.kernel_height * d.kernel_width * d.in_channels);
+  const std::size_t biases = backward ? 0 : static_cast<std::size_t>(d.out_channels);
   const bool has_mask = backward ? d.mask_gradient : d.relu;
-  return {{type, batch * from_image, false, from_image, -1},
-          {type, weight_bytes, false, 0, -1},
-          {Type::float32, backward ? 0 : to_channels * sizeof(float), false, 0, -1},
-          {type, batch * to_image, true, to_image, -1},
-          {Type::mask, has_mask ? batch * mask_image : 0, !backward, mask_image, -1}};
+  // A mask's bytes repeat where an image ends with one; else nothing that comes of it does.
+  const bool repeats = !has_mask || to % 8 == 0;
+  const std::size_t size = element_bytes(type);
+  return {{type, batch * from * size, false, from * size, -1},
+          {type, weights * size, false, 0, -1},
+          {Type::float32, biases * sizeof(float), false, 0, -1},
+          {type, batch * to * size, true, repeats ? to * size : 0, -1},
+          {Type::mask, has_mask ? (batch * to + 7) / 8 : 0, !backward, repeats ? to / 8 : 0, -1}};
 }
 
 PassArrays pass_arrays(std::span<void* const> at) {
   return {at[0], at[1], static_cast<const float*>(at[2]), at[3], static_cast<std::uint8_t*>(at[4])};
 }
 
-std::string text_of(const CudaDevice& device, const ConvolutionDescription& d, bool backward) {
-  const bool accumulate = backward ? d.accumulate_gradient : d.accumulate;
-  const bool mask = backward ? d.mask_gradient : d.relu;
-  return fmt::format(
-      "ways of a 1x1 convolution's {} [{}, {}, {}, {}] and {} channels{}{}, {}, workspace at most {}, kernel {}",
-      backward ? "gradient" : "forward pass", d.batch, d.height, d.width, d.in_channels, d.out_channels,
-      accumulate ? ", added" : "", mask ? ", relu" : "", to_string(device.precision()), device.workspace_limit(),
-      kernels::pointwise_revision);
+/// All that decides which of the ways is the fastest, and what their numbers mean.
+std::string text_of(const CudaDevice& device, const ConvolutionDescription& d, bool backward,
+                    const std::vector<PassWay>& ways) {
+  std::string text = fmt::format(
+      "a convolution's {} [{}, {}, {}, {}] with {} x {} taps to {} channels, stride {}, padding {} {} {} {}{}{}, {}, "
+      "workspace at most {}, among",
+      backward ? "gradient" : "forward pass", d.batch, d.height, d.width, d.in_channels, d.kernel_height,
+      d.kernel_width, d.out_channels, d.stride, d.pad_top, d.pad_left, d.pad_bottom, d.pad_right,
+      (backward ? d.accumulate_gradient : d.accumulate) ? ", added" : "",
+      (backward ? d.mask_gradient : d.relu) ? ", relu" : "", to_string(device.precision()), device.workspace_limit());
+  for (const PassWay& way : ways) text += fmt::format("; {}", way.name);
+  return text;
 }
 
-using PassMaker = std::unique_ptr<ConvolutionPass> (*)(CudaDevice& device, const ConvolutionDescription& description);
-
-/// The faster of cuDNN's pass and the kernel's.
-std::unique_ptr<ConvolutionPass> faster_pass(CudaDevice& device, const ConvolutionDescription& description,
-                                             bool backward, PassMaker library_pass,
-                                             const kernels::PointwiseSizes& sizes) {
-  std::array<std::unique_ptr<ConvolutionPass>, 2> passes;
+std::unique_ptr<ConvolutionPass> fastest_pass(CudaDevice& device, const ConvolutionDescription& description,
+                                              bool backward, const std::vector<PassWay>& ways) {
+  if (ways.size() == 1) return ways.front().make();
+  std::vector<std::unique_ptr<ConvolutionPass>> passes(ways.size());
   const auto make = [&](std::size_t number) -> ConvolutionPass& {
-    std::unique_ptr<ConvolutionPass>& pass = passes.at(number);
-    if (pass) return *pass;
-    if (number == 0) {
-      pass = library_pass(device, description);
-    } else {
-      pass = std::make_unique<PointwisePass>(device, sizes, backward, description);
-    }
-    return *pass;
+    if (!passes[number]) passes[number] = ways[number].make();
+    return *passes[number];
   };
-  std::vector<WayMaker> ways;
-  for (std::size_t number = 0; number < passes.size(); ++number) {
-    ways.emplace_back([&make, number]() -> Way {
+  std::vector<WayMaker> makers;
+  for (std::size_t number = 0; number < ways.size(); ++number) {
+    makers.emplace_back([&make, number]() -> Way {
       ConvolutionPass& pass = make(number);
       return {pass.scratch_bytes(), [&pass](std::span<void* const> at, void* scratch, cudaStream_t stream) {
                 pass.run(pass_arrays(at), static_cast<std::byte*>(scratch), stream);
               }};
     });
   }
-  const std::size_t best = device.libraries().fastest(text_of(device, description, backward),
-                                                      trial_arrays(device, description, backward), ways);
+  const std::size_t best = device.libraries().fastest(text_of(device, description, backward, ways),
+                                                      trial_arrays(device, description, backward), makers);
   make(best);
-  return std::move(passes.at(best));
+  return std::move(passes[best]);
 }
 
 }  // namespace
 
-std::unique_ptr<ConvolutionPass> forward_pass(CudaDevice& device, const ConvolutionDescription& d) {
-  const kernels::PointwiseSizes sizes = {d.batch * d.height * d.width, d.in_channels, d.out_channels};
-  if (is_pointwise(device, d, sizes)) return faster_pass(device, d, false, library_forward, sizes);
-  return library_forward(device, d);
+std::unique_ptr<ConvolutionPass> forward_pass(CudaDevice& device, const ConvolutionDescription& description) {
+  return fastest_pass(device, description, false, forward_ways(device, description));
 }
 
-std::unique_ptr<ConvolutionPass> gradient_pass(CudaDevice& device, const ConvolutionDescription& d) {
-  const kernels::PointwiseSizes sizes = {d.batch * d.height * d.width, d.out_channels, d.in_channels};
-  if (is_pointwise(device, d, sizes)) return faster_pass(device, d, true, library_gradient, sizes);
-  return library_gradient(device, d);
+std::unique_ptr<ConvolutionPass> gradient_pass(CudaDevice& device, const ConvolutionDescription& description) {
+  return fastest_pass(device, description, true, gradient_ways(device, description));
 }
 
 }  // namespace blindspot::cuda

@@ -25,9 +25,7 @@ std::optional<std::size_t> kept_number(const PlanCache& cache, const PlanKey& ke
 
 std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& arrays, std::span<const WayMaker> ways,
                         PlanCache& cache) {
-  if (const std::optional<std::size_t> kept = kept_number(cache, key, ways.size())) return *kept;
   std::string last_reason = "none gives the same bits in every slot of the batch";
-  bool all_tried = true;
   /// Whether the call came to its end. Want of memory is no fault of the way's: with another in its place the choice,
   /// and with it the bits, would depend on what else is on the GPU.
   const auto succeeds = [&](const auto& call) {
@@ -38,10 +36,12 @@ std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& array
       throw;
     } catch (const Error& error) {
       last_reason = error.what();
-      all_tried = false;
       return false;
     }
   };
+  // What could be made once may not be now: a library may be gone that it was compiled by.
+  const std::optional<std::size_t> kept = kept_number(cache, key, ways.size());
+  if (kept && succeeds([&] { ways[*kept](); })) return *kept;
   // Before the trial takes memory: making a way may take as much for a trial of its own.
   std::vector<Way> made(ways.size());
   std::vector<PlanCandidate> candidates;
@@ -61,9 +61,7 @@ std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& array
   trial.check = [&](std::size_t number) { return data.gives_same_bits(run(number)); };
   const std::optional<std::size_t> best = fastest(candidates, trial);
   if (!best) throw Error(ErrorKind::device, fmt::format("{}: {}", key.description, last_reason));
-  // What made a way fail may pass.
-  if (all_tried)
-    cache.keep(key, {fmt::format("{}: way {}", key.description, *best), {static_cast<std::uint8_t>(*best)}});
+  cache.keep(key, {fmt::format("{}: way {}", key.description, *best), {static_cast<std::uint8_t>(*best)}});
   return *best;
 }
 

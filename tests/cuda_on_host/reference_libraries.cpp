@@ -328,9 +328,22 @@ std::size_t ReferenceLibraries::fastest(const std::string& what, const std::vect
                                         std::span<const cuda::WayMaker> ways) {
   std::uint32_t hash = 2166136261U;  // FNV-1a
   for (const char letter : what) hash = (hash ^ static_cast<unsigned char>(letter)) * 16777619U;
-  const std::size_t way = options_.way.value_or(hash / 7 % ways.size());
-  ++counters_->ways.at(way);
-  return way;
+  const std::size_t first = options_.way.value_or(hash / 7);
+  std::string reason;
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const std::size_t way = (first + i) % ways.size();
+    try {
+      ways[way]();
+    } catch (const OutOfMemory&) {
+      throw;
+    } catch (const Error& error) {
+      reason = error.what();
+      continue;
+    }
+    ++counters_->ways.at(way);
+    return way;
+  }
+  throw Error(ErrorKind::device, fmt::format("{}: {}", what, reason));
 }
 
 }  // namespace blindspot::tests

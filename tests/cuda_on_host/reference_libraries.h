@@ -15,7 +15,8 @@ namespace blindspot::tests {
 struct ReferenceOptions {
   bool fused_convolutions = true;  ///< whether a convolution may be followed by others in its graph
   bool attention = true;           ///< whether attention is supported (in 16-bit types)
-  /// Number of the way that is the fastest; none: one or another, as a hash of what it is for has it.
+  /// Number of the way that is the fastest, counted round; none: one or another, as a hash of what it is for has it.
+  /// Where it cannot be made the next one is.
   std::optional<std::size_t> way = std::nullopt;
 };
 
@@ -23,7 +24,7 @@ struct ReferenceOptions {
 struct ReferenceCounters {
   std::int64_t plain_convolutions = 0, fused_convolutions = 0, convolution_gradients = 0;
   std::int64_t attentions = 0, attention_gradients = 0, products = 0;
-  std::array<std::int64_t, 2> ways{};  ///< how often each was said to be the fastest
+  std::array<std::int64_t, 4> ways{};  ///< how often each was said to be the fastest
 };
 
 class ReferenceLibraries final : public cuda::MathLibraries {
