@@ -29,6 +29,17 @@ sources_of() {  # sources_of TARGET: the parser that it is there for
   esac
 }
 
+# As many targets at a time as there are processors; the first failure ends it.
+run_together() {  # run_together FUNCTION
+  local target running=0
+  for target in "${targets[@]}"; do
+    if [ "$running" -ge "$(nproc)" ]; then wait -n; running=$((running - 1)); fi
+    "$1" "$seconds" "$target" &
+    running=$((running + 1))
+  done
+  while [ "$running" -gt 0 ]; do wait -n; running=$((running - 1)); done
+}
+
 run_libfuzzer() {
   local seconds=$1 target=$2 log="build/fuzz-$2.log"
   # Time, one allocation, and all of them: far above what the targets themselves allow (tests/fuzz/fuzz_target.cpp).
@@ -81,7 +92,7 @@ targets=(${@:-$all_targets})
 mkdir -p build
 python3 tests/fuzz/make_seeds.py "$corpora" "$fixtures"
 case $mode in
-  libfuzzer) build fuzz; for target in "${targets[@]}"; do run_libfuzzer "$seconds" "$target"; done ;;
-  afl) build fuzz-afl; for target in "${targets[@]}"; do run_afl "$seconds" "$target"; done ;;
+  libfuzzer) build fuzz; run_together run_libfuzzer ;;
+  afl) build fuzz-afl; run_together run_afl ;;
   coverage) build fuzz-coverage; for target in "${targets[@]}"; do measure_coverage "$target"; done ;;
 esac

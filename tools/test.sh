@@ -2,23 +2,29 @@
 # Installs what is missing, builds, and tests.
 #   tools/test.sh          the release build and its tests, the host execution of CUDA among them (about 15 minutes on two
 #                          cores); the CUDA plug-in is built where there is an nvcc
-#   tools/test.sh --ci     the CUDA plug-in by nvcc for one architecture, the same code with oneDNN 3, the sanitizers on small
-#                          shapes, clang-tidy over everything
-#   tools/test.sh --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy   one of these alone
-#   tools/test.sh --minimal  the library alone, -DBLINDSPOT_MINIMAL=ON, its size and what it needs, and a program that uses it
-#   tools/test.sh --fuzz   every fuzz target for half a minute (tools/fuzz.sh)
+#   tools/test.sh --ci     what .ci/run adds: the same code with oneDNN 3, the library alone, the sanitizers on small shapes,
+#                          clang-tidy over everything, half a minute of each fuzz target
+#   tools/test.sh --onednn-3, --minimal, --small-sanitizers, --tidy, --fuzz   one of these alone; --minimal tells the size
+#                          of the library alone and what it needs, and runs a program that uses it
+#   tools/test.sh --nvcc   the CUDA plug-in by nvcc for one architecture; registers must not spill
+#   tools/test.sh --sanitizers  address and undefined-behaviour sanitizers on every test
+#   tools/test.sh --thread-sanitizer  the kernels, with an operating-system thread for each CUDA thread
 #   tools/test.sh --full   the release build and every test, the long ones too
 #   tools/test.sh --gpu    on a machine with a GPU: the tests that need one, under NVIDIA's checkers too, and bench/gpu.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/requirements.sh
 
-build() {  # build PRESET [CMAKE-OPTION...]
+configure() {  # configure PRESET [CMAKE-OPTION...]
   preset=$1; shift
   mkdir -p build
   # The packages' own Python, which has the packages' jsonschema.
   cmake --preset "$preset" -DPython3_EXECUTABLE=/usr/bin/python3 "$@" >"build/$preset-configure.log" 2>&1 || { cat "build/$preset-configure.log"; exit 1; }
-  cmake --build "build/$preset"
+}
+
+build() {  # build PRESET [CMAKE-OPTION...]
+  configure "$@"
+  cmake --build "build/$1"
 }
 
 run_release() {
@@ -79,10 +85,22 @@ run_minimal() {
   readelf -d "$library/libblindspot.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/minimal: needs \1/p'
 }
 
+run_under_sanitizers() {  # run_under_sanitizers [CTEST-OPTION...]
+  ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/tests/leak_suppressions.txt:print_suppressions=0" \
+    ctest --test-dir build/asan --output-on-failure -j "$(nproc)" -LE 'full|gpu' "$@"
+}
+
 run_sanitizers() {
   build asan
-  ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/tests/leak_suppressions.txt:print_suppressions=0" \
-    ctest --test-dir build/asan --output-on-failure -j "$(nproc)" -LE 'full|gpu'
+  run_under_sanitizers
+}
+
+# The readers of files, the operations and the walk: what touches memory itself, in tests without a network of full size.
+run_small_sanitizers() {
+  local tests="weights images device operations walk measures_properties cuda_on_host kernels cuda_device operations_cuda plan_trial"
+  configure asan
+  cmake --build build/asan --target $(printf 'test_%s ' $tests) arena_overrun planted_faults
+  run_under_sanitizers -R "^(${tests// /|}|arena_overrun|planted_.*)\$"
 }
 
 # Races in shared memory: an operating-system thread for each CUDA thread, without oneDNN, whose threads it cannot follow.
@@ -124,15 +142,18 @@ case "${1:-}" in
   "") require build test; require_browser; run_release -LE 'full|gpu' ;;
   --full) require build test; require_browser; run_release -LE gpu ;;
   --gpu) require build test; run_gpu ;;
-  --ci) require build test check; run_nvcc; run_onednn_3; run_sanitizers; run_thread_sanitizer; run_clang_tidy ;;
+  --ci)
+    require build test check fuzz
+    run_onednn_3; run_minimal; run_small_sanitizers; run_clang_tidy; tools/fuzz.sh 0.5 ;;
   --nvcc) require build test check; run_nvcc ;;
   --onednn-3) require build test check; run_onednn_3 ;;
   --sanitizers) require build test check; run_sanitizers ;;
+  --small-sanitizers) require build test check; run_small_sanitizers ;;
   --thread-sanitizer) require build test check; run_thread_sanitizer ;;
   --tidy) require build test check; run_clang_tidy ;;
   --minimal) require build; run_minimal ;;
   --fuzz) require build check fuzz; tools/fuzz.sh 0.5 ;;
   *)
-    echo "tools/test.sh: no option $1; there are --ci, --nvcc, --onednn-3, --sanitizers, --thread-sanitizer, --tidy, --minimal, --fuzz, --full and --gpu" >&2
+    echo "tools/test.sh: no option $1; there are --ci, --nvcc, --onednn-3, --minimal, --small-sanitizers, --sanitizers, --thread-sanitizer, --tidy, --fuzz, --full and --gpu" >&2
     exit 2 ;;
 esac
