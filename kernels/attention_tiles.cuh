@@ -230,8 +230,9 @@ cudaError_t launch_over_heads(void (*kernel)(P...), const AttentionShape& shape,
   const std::int64_t warps = (warps_needed + blocks - 1) / blocks;
   const std::int64_t grid = shape.batch * shape.heads * ((warps_needed + warps - 1) / warps);
   if (grid > INT32_MAX) return cudaErrorInvalidConfiguration;
-  return launch(kernel, dim3(static_cast<unsigned>(grid)), dim3(static_cast<unsigned>(warps) * 32),
-                static_cast<std::size_t>(streamed_bytes + warps * warp_bytes), stream, arguments...);
+  return launch_within(shared_memory_limit, kernel, dim3(static_cast<unsigned>(grid)),
+                       dim3(static_cast<unsigned>(warps) * 32),
+                       static_cast<std::size_t>(streamed_bytes + warps * warp_bytes), stream, arguments...);
 }
 
 /// Calls f with the width of tiles that holds head_width, as a type.

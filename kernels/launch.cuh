@@ -29,17 +29,19 @@ cudaError_t with_element(Element element, F function) {
   return cudaErrorInvalidValue;
 }
 
-/// Launches `kernel`, raising its limit of dynamic shared memory where it needs more than every kernel may have. A grid
-/// without blocks is no work, and success.
+/// Launches `kernel`, whose launches may take up to `most_shared_bytes` of dynamic shared memory; its limit is raised
+/// to that where it is more than every kernel may have. The limit is one number for all threads of the host: it is the
+/// same at every launch of a kernel on a device, or one thread would lower it between another's raising it and
+/// launching. A grid without blocks is no work, and success.
 template <class... P, class... A>
-cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
-                   A... arguments) {
+cudaError_t launch_within(std::size_t most_shared_bytes, void (*kernel)(P...), dim3 grid, dim3 block,
+                          std::size_t shared_bytes, cudaStream_t stream, A... arguments) {
   static_assert(sizeof...(P) == sizeof...(A), "one argument for each parameter of the kernel");
   constexpr std::size_t always_allowed = 48 * 1024;
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return cudaSuccess;
   if (shared_bytes > always_allowed) {
     const cudaError_t status =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(most_shared_bytes));
     if (status != cudaSuccess) return status;
   }
   cudaLaunchConfig_t configuration{};
@@ -48,6 +50,13 @@ cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shar
   configuration.dynamicSmemBytes = shared_bytes;
   configuration.stream = stream;
   return cudaLaunchKernelEx(&configuration, kernel, arguments...);
+}
+
+/// The same for a kernel whose launches all take the same dynamic shared memory.
+template <class... P, class... A>
+cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
+                   A... arguments) {
+  return launch_within(shared_bytes, kernel, grid, block, shared_bytes, stream, arguments...);
 }
 
 template <class T>

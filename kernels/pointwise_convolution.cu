@@ -25,8 +25,7 @@ constexpr int warps_down = tile_pixels / warp_pixels;
 constexpr int chunk_bytes = 16;
 constexpr int row_chunks = 8;
 constexpr int row_bytes = row_chunks * chunk_bytes;
-/// Always so much memory, also for fewer steps: what a kernel may have is one number for all its launches, of all
-/// threads.
+/// Always so much memory, also for fewer steps (see launch_within).
 constexpr int most_stages = 3;
 constexpr int octet_group = 32;  ///< channels of four mma, an octet a lane
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <sstream>
 #include <system_error>
@@ -81,9 +82,15 @@ void append_once(const files::path& folder, std::vector<files::path>& all) {
   if (std::find(all.begin(), all.end(), folder) == all.end()) all.push_back(folder);
 }
 
-/// Null where it cannot be opened; `reason` is then what the loader says, if there is a file.
-void* open(const std::string& name) {
-  return dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+/// Null where it cannot be opened. `refused` is then what the loader says of the first that is there: of one that is
+/// not it names the file itself, of one that lacks a library of its own it names that.
+void* open(const std::string& name, std::string& refused) {
+  void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle != nullptr || !refused.empty()) return handle;
+  const std::string reason = dlerror();
+  const bool absent = reason.starts_with(name + ":") && reason.ends_with(std::generic_category().message(ENOENT));
+  if (!absent) refused = reason.find(name) != std::string::npos ? reason : fmt::format("{}: {}", name, reason);
+  return nullptr;
 }
 
 std::string path_of(void* handle, const std::string& name) {
@@ -121,22 +128,17 @@ std::vector<files::path> usual_library_folders() {
 
 LibrarySearch open_library(std::span<const std::string> names) {
   std::string refused;
-  const auto try_file = [&](const files::path& file) -> void* {
-    std::error_code ignored;
-    if (!files::exists(file, ignored)) return nullptr;
-    void* handle = open(file.string());
-    if (handle == nullptr && refused.empty()) refused = dlerror();
-    return handle;
-  };
   const std::vector<files::path> by_user = library_folders_of_user();
   const std::vector<files::path> usual = usual_library_folders();
   for (const std::string& name : names) {
     for (const files::path& folder : by_user) {
-      if (void* handle = try_file(folder / name)) return {OpenLibrary(handle, (folder / name).string()), {}};
+      const std::string file = (folder / name).string();
+      if (void* handle = open(file, refused)) return {OpenLibrary(handle, file), {}};
     }
-    if (void* handle = open(name)) return {OpenLibrary(handle, path_of(handle, name)), {}};
+    if (void* handle = open(name, refused)) return {OpenLibrary(handle, path_of(handle, name)), {}};
     for (const files::path& folder : usual) {
-      if (void* handle = try_file(folder / name)) return {OpenLibrary(handle, (folder / name).string()), {}};
+      const std::string file = (folder / name).string();
+      if (void* handle = open(file, refused)) return {OpenLibrary(handle, file), {}};
     }
   }
   if (!refused.empty()) return {std::nullopt, refused};

@@ -109,7 +109,9 @@ cudaError_t set_shared_memory_limit(const void* kernel, cudaFuncAttribute attrib
         static_cast<std::size_t>(bytes) > shared_at_most) {
       return cudaErrorInvalidValue;
     }
-    state().shared_memory_limits[kernel] = bytes;
+    int& limit = state().shared_memory_limits[kernel];
+    if (bytes < limit) ++state().counters.lowered_limits;
+    limit = bytes;
     return cudaSuccess;
   });
 }

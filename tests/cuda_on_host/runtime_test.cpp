@@ -12,6 +12,7 @@
 namespace {
 
 using blindspot::kernels::launch;
+using blindspot::kernels::launch_within;
 
 __global__ void add_number(float* values, float number, int count) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
@@ -206,6 +207,27 @@ TEST_CASE("launches that a GPU refuses") {
   CHECK(launch(use_shared_memory, dim3(1), dim3(1), std::size_t{228} * 1024, nullptr, values.pointer) ==
         cudaErrorInvalidValue);
   CHECK(launch(use_shared_memory, dim3(0), dim3(1), 0, nullptr, values.pointer) == cudaSuccess);
+}
+
+TEST_CASE("a launch of less shared memory leaves to a kernel what another launch may be about to take") {
+  const DeviceFloats values(1);
+  constexpr std::size_t kibibyte = 1024, most = 227 * kibibyte;
+  const auto use = [&](std::size_t kibibytes) {
+    return launch_within(most, use_shared_memory, dim3(1), dim3(1), kibibytes * kibibyte, nullptr, values.pointer);
+  };
+  CHECK(use(60) == cudaSuccess);
+  // What the other thread does after it raised the limit.
+  cudaLaunchConfig_t configuration{};
+  configuration.gridDim = configuration.blockDim = dim3(1);
+  configuration.dynamicSmemBytes = most;
+  CHECK(cudaLaunchKernelEx(&configuration, use_shared_memory, values.pointer) == cudaSuccess);
+  CHECK(use(200) == cudaSuccess);
+  CHECK(use(50) == cudaSuccess);
+  CHECK(use(1) == cudaSuccess);
+  CHECK(cuda_on_host::counters().lowered_limits == 0);
+  // As it would be with each launch's own need.
+  CHECK(launch(use_shared_memory, dim3(1), dim3(1), 50 * kibibyte, nullptr, values.pointer) == cudaSuccess);
+  CHECK(cuda_on_host::counters().lowered_limits == 1);
 }
 
 TEST_CASE("pointers into host memory are found where device pointers are required") {

@@ -234,6 +234,22 @@ TEST_CASE("neither the block's height, alignment nor the order of threads change
   }
 }
 
+TEST_CASE("fewer tokens lower no kernel's limit of shared memory, which another thread may be about to use") {
+  for (const Way& way : ways()) {
+    CAPTURE(way.name);
+    for (const int width : {64, 128}) {
+      for (const int tokens : {200, 33, 1}) {
+        const AttentionShape shape{1, tokens, 1, width};
+        const AttentionSizes sizes(shape);
+        computed(way, shape, random_values(sizes.qkv(), 3), random_values(sizes.out, 4));
+        // Tests before this one may have set the limits of a smaller GPU.
+        if (tokens == 200) cuda_on_host::reset();
+      }
+      CHECK(cuda_on_host::counters().lowered_limits == 0);
+    }
+  }
+}
+
 TEST_CASE("large scores neither overflow nor lose the sum of a row") {
   for (const Way& way : ways()) {
     CAPTURE(way.name);

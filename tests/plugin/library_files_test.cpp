@@ -65,4 +65,22 @@ TEST_CASE("a file that is no library is passed over, and named if nothing else i
   CHECK(search.reason.find((chosen.path() / name[0]).string()) != std::string::npos);
 }
 
+TEST_CASE("a library where the system looks that lacks one of its own is not said to be nowhere") {
+  const std::array<std::string, 1> lacking{"libblindspot_lacking.so"};
+  const LibrarySearch search = open_library(lacking);
+  CHECK_FALSE(search.found);
+  CHECK(search.reason.find(lacking[0]) != std::string::npos);
+  CHECK(search.reason.find("libblindspot_lacked.so") != std::string::npos);
+  CHECK(search.reason.find("BLINDSPOT_CUDA_LIBRARIES") == std::string::npos);
+}
+
+TEST_CASE("a folder of the user's that is none is named") {
+  const TemporaryFolder chosen;
+  std::ofstream(chosen.path() / "file") << "no folder";
+  const Variable user("BLINDSPOT_CUDA_LIBRARIES", (chosen.path() / "file").string());
+  const LibrarySearch search = open_library(name);
+  CHECK_FALSE(search.found);
+  CHECK(search.reason.find((chosen.path() / "file").string()) != std::string::npos);
+}
+
 }  // namespace
