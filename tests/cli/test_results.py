@@ -4,7 +4,7 @@ import math
 import struct
 import unittest
 
-from program import SHARED, ProgramTest, has_shared, read_png, read_safetensors, run, validate, without_metadata, write_safetensors, write_tensors
+from program import SHARED, ProgramTest, has_shared, read_png, read_safetensors, run, run_on_a_terminal, validate, without_metadata, write_safetensors, write_tensors
 
 STEPS = ("--iterations", "12", "--record-every", "5", "--threads", "1")
 
@@ -119,6 +119,21 @@ class Results(ProgramTest):
                          "--iterations", 1, "--overwrite", "-o", self.folder / "out")):
             self.assertIn(b"assumed", self.succeed(*command).stderr)
             self.assertEqual(self.succeed(*command, "--quiet").stderr, b"")
+
+    def test_path_widths_have_a_bar_of_their_own(self):
+        command = ("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1), "-o",
+                   self.folder / "out", "--overwrite", "--iterations", 3, "--record-every", 2, "--width")
+        text, exit_code = run_on_a_terminal(*command)
+        self.assertEqual(exit_code, 0)
+        walked, measured = text.split(b"path widths of 3 records\r\n")
+        self.assertIn(b"0 of 1 pair\x1b[K", walked)
+        self.assertRegex(measured, rb"\r\[#*-+\] path widths of 3 records: \d+ %, \d+ s left\x1b\[K")
+        self.assertNotIn(b"of 1 pair\x1b[K", measured)
+        self.assertRegex(measured, rb"\r\x1b\[Kno LPIPS")  # gone before the result
+        text, _ = run_on_a_terminal(*command, "--quiet", "--json")
+        validate(json.loads(text), "result")
+        text, _ = run_on_a_terminal("width", "demo-resnet", self.picture(0), "--target", self.picture(1))
+        self.assertRegex(text, rb"\r\[#*-+\] path width: \d+ %, \d+ s left\x1b\[K")
 
     def test_devices(self):
         document = self.document("devices", "devices")
