@@ -151,6 +151,15 @@ class Results(ProgramTest):
         self.assert_refused(run("weights", "random", "cifar_resnet20", "-o", made), {2}, "made.safetensors", "--overwrite")
         self.assert_refused(run("weights", "random", "resnet19", "-o", self.folder / "x"), {2}, "resnet19")
 
+    def test_transformers_by_both_of_their_names(self):
+        made = self.folder / "made.safetensors"
+        for name, known_as in (("vit_tiny_32", "vit_tiny_32"), ("deit_tiny_patch32_224", "deit_tiny_32")):
+            document = self.document("weights-random", "weights", "random", name, "-o", made, "--overwrite")
+            self.assertEqual(document["architecture"], known_as)
+            classified = self.document("classify", "classify", made, self.picture(0), "--architecture", name)
+            self.assertEqual(classified["model"]["architecture"], known_as)
+            self.document("bench", "bench", "--network", name, "--batch", 1, "--iterations", 2)
+
     def test_bench(self):
         document = self.document("bench", "bench", "--network", "cifar_resnet20", "--batch", "2", "--iterations", "3",
                                  "--threads", "1")
