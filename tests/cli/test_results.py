@@ -329,6 +329,17 @@ class Results(ProgramTest):
         for name in ("probability", "target_probability", "rmse"):
             self.assertEqual((numbers[name]["recomputed"], numbers[name]["agrees"]), (None, True), name)
 
+    def test_verify_says_how_to_name_a_network_that_was_moved(self):
+        made, moved, out = self.folder / "made.safetensors", self.folder / "moved.safetensors", self.folder / "out"
+        self.succeed("weights", "random", "cifar_resnet20", "-o", made)
+        self.succeed("traverse", made, "--source", self.picture(0), "--target", self.picture(1), "-o", out, *STEPS)
+        made.rename(moved)
+        self.assert_refused(run("verify", out), {3}, str(made), "no such file", str(out), "--model FILE")
+        self.assertTrue(self.document("verify", "verify", out, "--model", moved)["holds"])
+        # Elsewhere, or where --model itself is wrong, that would be no help.
+        self.assertNotIn(b"--model", run("verify", out, "--model", made).stderr)
+        self.assertNotIn(b"--model", run("classify", made, self.picture(0)).stderr)
+
     def test_permuted_sources_give_permuted_rows(self):
         sources, targets = [self.picture(k) for k in range(3)], [self.picture(3), self.picture(4)]
         first = self.traverse("first", sources, targets)
