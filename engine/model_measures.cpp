@@ -105,6 +105,7 @@ std::vector<PathWidth> path_widths(Model& model, std::span<const WidthPoint> poi
         // A rehearsal's probabilities are 0, and a point is measured from delta on.
         WidthOptions measured = options;
         measured.delta = 0;
+        measured.progress = {};
         levelset::path_widths(network, device, points.first(std::min<std::size_t>(points.size(), 1)), measured, {});
       },
       [&](Network& network, Device& device, const Cancelled& cancelled) {

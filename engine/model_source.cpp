@@ -65,6 +65,8 @@ std::int64_t parameter_count(const weights::StateDict& state) {
 ModelSource assemble(weights::StateDict state, const ModelOptions& options, const FolderConfiguration& configuration,
                      const std::optional<fs::path>& folder, std::string sha256) {
   Architecture architecture = architecture_of(state, options, configuration.transformer);
+  // First, since all that follows takes the architecture for the right one.
+  state.check(architecture.name, declare(architecture));
   const CatalogueEntry* const catalogued = Catalogue::built_in().find_sha256(sha256);
   PreprocessingChoice choice =
       choose_preprocessing(options.preprocessing, state.metadata(), catalogued, folder,

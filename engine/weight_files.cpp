@@ -165,7 +165,6 @@ void convert_weights(const std::filesystem::path& input, const std::filesystem::
   model_options.cancelled = options.cancelled;
   model_options.preprocessing = options.preprocessing;
   ModelSource source = open_model_source(input.string(), model_options);
-  source.state.check(source.architecture.name, declare(source.architecture));
   if (source.information.classes.empty()) use_class_names(options.classes, source.information, input);
   std::map<std::string, std::string> metadata = network_metadata(source);
   metadata["source"] = input.filename().string();

@@ -35,6 +35,12 @@ std::string walk_text(const WalkProgress& progress, double seconds) {
   return text;
 }
 
+std::string share_text(double share, double seconds) {
+  std::string text = fmt::format("{:.0f} %", 100 * share);
+  if (share > 0) text += fmt::format(", {} left", time_left(seconds * (1 - share) / share));
+  return text;
+}
+
 std::string fetch_text(const FetchProgress& progress, double seconds) {
   constexpr double megabyte = 1e6;
   const auto done = static_cast<double>(progress.bytes_done);
@@ -51,11 +57,21 @@ std::string fetch_text(const FetchProgress& progress, double seconds) {
 }  // namespace
 
 ProgressDisplay::ProgressDisplay(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {
-  next_ = start_ + (terminal_ ? std::chrono::milliseconds(0) : std::chrono::seconds(5));
+  start_clock();
 }
 
 ProgressDisplay::~ProgressDisplay() {
   clear_bar();
+}
+
+void ProgressDisplay::start_clock() {
+  start_ = Clock::now();
+  next_ = start_ + (terminal_ ? std::chrono::milliseconds(0) : std::chrono::seconds(5));
+}
+
+void ProgressDisplay::begin(const std::string& name) {
+  start_clock();
+  message(name);
 }
 
 void ProgressDisplay::show(const WalkProgress& progress) {
@@ -70,6 +86,11 @@ void ProgressDisplay::show(const std::string& name, const FetchProgress& progres
   draw(sized ? std::optional(static_cast<double>(progress.bytes_done) / static_cast<double>(*progress.bytes))
              : std::nullopt,
        fmt::format("{}: {}", name, fetch_text(progress, seconds())));
+}
+
+void ProgressDisplay::show(const std::string& name, double share) {
+  if (!is_due()) return;
+  draw(share, fmt::format("{}: {}", name, share_text(share, seconds())));
 }
 
 bool ProgressDisplay::is_due() {

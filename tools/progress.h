@@ -1,5 +1,5 @@
-// How far a walk or a download is, on stderr: a bar on a terminal, a plain line now and then elsewhere. Uses walk.h and
-// fetch.h of the public interface and the clock.
+// How far a walk, a measure or a download is, on stderr: a bar on a terminal, a plain line now and then elsewhere. Uses
+// walk.h and fetch.h of the public interface and the clock.
 #pragma once
 
 #include <chrono>
@@ -20,16 +20,21 @@ class ProgressDisplay {
   /// Ends the line that a bar stands on.
   ~ProgressDisplay();
 
+  /// For what comes after other work: says what it is, and counts its time from now on.
+  void begin(const std::string& name);
   /// Redraws the bar (at most ten times a second) or prints a line (after 5 s, then every 10 s).
   void show(const WalkProgress& progress);
   /// The same for a download of `name`; without a bar where its size is not known.
   void show(const std::string& name, const FetchProgress& progress);
+  /// The same for work of which no more than the share that is done is known, from 0 to 1.
+  void show(const std::string& name, double share);
   /// A line of its own; a bar is cleared first.
   void message(const std::string& text);
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  void start_clock();
   /// Whether the next line is due; if so, when the one after it is.
   bool is_due();
   /// `share`: of the whole, from 0 to 1; nothing if that is not known.
@@ -40,7 +45,7 @@ class ProgressDisplay {
   bool quiet_;
   bool terminal_;
   bool bar_shown_ = false;
-  Clock::time_point start_ = Clock::now();
+  Clock::time_point start_;
   Clock::time_point next_;
 };
 

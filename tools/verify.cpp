@@ -241,10 +241,23 @@ Model open_by_recognition(const std::string& name, ModelOptions network, const R
   return Model::open(name, network);
 }
 
+/// What can be done about a recorded path that leads nowhere now is known here alone.
+Model open_at_recorded_path(const VerifyOptions& options, const ModelOptions& network, const RecordedResult& result) {
+  try {
+    return open_by_recognition(result.model_name, network, result);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::input) throw;
+    throw Error(ErrorKind::input, fmt::format("{}; {} records that path: if the network lies elsewhere now, name it "
+                                              "with --model FILE",
+                                              error.what(), options.folder));
+  }
+}
+
 Model open_recorded(const VerifyOptions& options, const RecordedResult& result) {
   ModelOptions network = options.network;
   network.preprocessing = result.preprocessing;
-  Model model = open_by_recognition(options.model.empty() ? result.model_name : options.model, network, result);
+  Model model = options.model.empty() ? open_at_recorded_path(options, network, result)
+                                      : open_by_recognition(options.model, network, result);
   if (model.information().weights_sha256 != result.weights_sha256) {
     throw Error(ErrorKind::input,
                 fmt::format("{}: its tensors are not those that {} was made with; give the right file "

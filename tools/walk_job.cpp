@@ -105,8 +105,14 @@ bool measure_distances(DistanceMeasure& distances, const WalkPlan& plan, const I
 
 /// Path width at every record, some pairs at a time. False if a signal ended it.
 bool measure_widths(Model& model, const WalkPlan& plan, std::span<const WalkPair> pairs, const ImageStore& store,
-                    std::vector<WalkedPair>& walked) {
+                    std::vector<WalkedPair>& walked, ProgressDisplay& display) {
   constexpr std::size_t at_a_time = 8;
+  std::size_t all = 0;
+  for (const WalkedPair& pair : walked) all += pair.record_images.size();
+  if (all == 0) return true;
+  std::size_t done = 0;
+  const std::string name = fmt::format("path widths of {}", counted(all, "record"));
+  display.begin(name);
   WidthOptions options;
   options.delta = plan.parameters.delta;
   options.seed = plan.parameters.seed;
@@ -124,8 +130,13 @@ bool measure_widths(Model& model, const WalkPlan& plan, std::span<const WalkPair
         points.push_back({&images[points.size()], walk.target, walk.source_class, walk.source, walk.occurrence});
       }
     }
+    options.progress = [&](double share) {
+      display.show(name,
+                   (static_cast<double>(done) + share * static_cast<double>(points.size())) / static_cast<double>(all));
+    };
     try {
       std::vector<PathWidth> widths = path_widths(model, points, options);
+      done += points.size();
       auto next = widths.begin();
       for (WalkedPair& pair : some) {
         const auto count = static_cast<std::ptrdiff_t>(pair.record_images.size());
@@ -141,9 +152,9 @@ bool measure_widths(Model& model, const WalkPlan& plan, std::span<const WalkPair
 
 /// What takes no part in the walk itself, cheapest first.
 bool measure(Model& model, DistanceMeasure& distances, const WalkPlan& plan, std::span<const WalkPair> pairs,
-             const ImageStore& store, std::vector<WalkedPair>& walked) {
+             const ImageStore& store, std::vector<WalkedPair>& walked, ProgressDisplay& display) {
   return measure_8bit(model, plan, store, walked) && measure_distances(distances, plan, store, walked) &&
-         (!plan.width || measure_widths(model, plan, pairs, store, walked));
+         (!plan.width || measure_widths(model, plan, pairs, store, walked, display));
 }
 
 }  // namespace
@@ -240,7 +251,7 @@ WalkedPairs walk_all(Model& model, DistanceMeasure& distances, const WalkPlan& p
   // What was walked is worth keeping even where there is no time, or no device, left to measure it.
   try {
     walked.complete = walked.fault.empty() && walked.pairs.size() == pairs.size() &&
-                      measure(model, distances, plan, pairs, store, walked.pairs);
+                      measure(model, distances, plan, pairs, store, walked.pairs, display);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::device) throw;
     walked.fault = error.what();

@@ -10,6 +10,7 @@
 #include "tools/commands.h"
 #include "tools/measure_command.h"
 #include "tools/numbers.h"
+#include "tools/progress.h"
 
 namespace blindspot::tools {
 
@@ -70,6 +71,15 @@ std::vector<float> load_directions(const std::string& file, int side) {
   return std::move(found->second.values);
 }
 
+PathWidth measured_width(OpenedMeasure& measure, const WidthCommand& command) {
+  const std::array<WidthPoint, 1> point = {
+      {{&measure.images[0].image, &measure.images[1].image, measure.source_class}}};
+  ProgressDisplay display(command.request.printing.quiet);
+  WidthOptions options = command.options;
+  options.progress = [&display](double share) { display.show("path width", share); };
+  return path_widths(measure.model, point, options).at(0);
+}
+
 Json width_json(const OpenedMeasure& measure, const WidthCommand& command, const PathWidth& width) {
   Json result = measure_document("width", measure, command.request.mode);
   result["delta"] = exact(command.options.delta);
@@ -111,9 +121,7 @@ int run_width(const Arguments& arguments, const StopSignals& stop) {
     command.options.given_directions = &directions;
   });
   command.options.mode = command.request.mode;
-  const std::array<WidthPoint, 1> point = {
-      {{&measure.images[0].image, &measure.images[1].image, measure.source_class}}};
-  const PathWidth width = path_widths(measure.model, point, command.options).at(0);
+  const PathWidth width = measured_width(measure, command);
   print(command.request.printing.json ? to_text(width_json(measure, command, width))
                                       : width_text(measure, command, width));
   return 0;

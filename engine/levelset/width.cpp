@@ -45,6 +45,11 @@ std::int64_t direction_count(const WidthOptions& options, std::size_t values) {
   return static_cast<std::int64_t>(options.given_directions->size() / values);
 }
 
+/// The point itself, then a set of directions for each radius.
+std::int64_t steps_of_a_point(const WidthOptions& options, std::int64_t directions) {
+  return 1 + directions * static_cast<std::int64_t>(options.radii.size());
+}
+
 void check(const Network& network, std::span<const WidthPoint> points, const WidthOptions& options) {
   const auto values = static_cast<std::size_t>(3 * network.height() * network.width());
   for (const WidthPoint& point : points) {
@@ -69,15 +74,12 @@ void check(const Network& network, std::span<const WidthPoint> points, const Wid
   }
 }
 
-/// Makes the steps across of one point after another: number 0 is the point itself, then a set of directions for each
-/// radius.
+/// Makes the steps across of one point after another.
 class Steps {
  public:
-  Steps(Network& network, Device& device, std::span<const WidthPoint> points, const WidthOptions& options)
-      : device_(device),
-        points_(points),
-        options_(options),
-        count_(direction_count(options, static_cast<std::size_t>(3 * network.height() * network.width()))) {
+  Steps(Network& network, Device& device, std::span<const WidthPoint> points, const WidthOptions& options,
+        std::int64_t directions)
+      : device_(device), points_(points), options_(options), count_(directions) {
     const std::int64_t height = network.height();
     const std::int64_t width = network.width();
     directions_ = device.array(Type::float32, {count_, 3, height, width});
@@ -85,9 +87,6 @@ class Steps {
     v_ = device.array(Type::float32, {1, 3, height, width});
     factors_ = device.array(Type::float32, {count_, 4});
   }
-
-  std::int64_t steps_of_a_point() const { return 1 + count_ * static_cast<std::int64_t>(options_.radii.size()); }
-  std::int64_t directions() const { return count_; }
 
   void make(std::size_t number, const std::vector<float>& across, std::int64_t first, Array& to) {
     if (present_ != static_cast<std::ptrdiff_t>(number)) begin(number, across);
@@ -138,13 +137,29 @@ class Steps {
   Array directions_, x_, v_, factors_;
 };
 
+/// Tells how many of all passes are done.
+class Progress {
+ public:
+  Progress(const WidthOptions& options, std::int64_t passes) : tell_(options.progress), passes_(passes) {}
+
+  void passes_are(std::int64_t passes) { passes_ = passes; }
+  void pass_is_done() {
+    ++done_;
+    if (tell_) tell_(static_cast<double>(done_) / static_cast<double>(passes_));
+  }
+
+ private:
+  const std::function<void(double)>& tell_;
+  std::int64_t passes_, done_ = 0;
+};
+
 struct PointAndAcross {
   std::vector<std::vector<float>> across;  // empty where nothing is measured
   std::vector<PathWidth> widths;           // with their probability
 };
 
 PointAndAcross gradients_of(Network& network, Device& device, std::span<const WidthPoint> points,
-                            const WidthOptions& options, const Cancelled& cancelled) {
+                            const WidthOptions& options, Progress& progress, const Cancelled& cancelled) {
   PointAndAcross result;
   result.across.resize(points.size());
   result.widths.resize(points.size());
@@ -157,6 +172,7 @@ PointAndAcross gradients_of(Network& network, Device& device, std::span<const Wi
         device.upload(std::span<const float>(points[row].image->values), to);
       },
       [&](const PassedPoint& passed) {
+        progress.pass_is_done();
         PathWidth& width = result.widths[passed.row];
         width.probability = passed.probability;
         width.measured = passed.probability >= options.delta;
@@ -198,19 +214,31 @@ double quantile(std::vector<double>& values, double share) {
 std::vector<PathWidth> path_widths(Network& network, Device& device, std::span<const WidthPoint> points,
                                    const WidthOptions& options, const Cancelled& cancelled) {
   check(network, points, options);
-  PointAndAcross found = gradients_of(network, device, points, options, cancelled);
+  const std::int64_t directions =
+      direction_count(options, static_cast<std::size_t>(3 * network.height() * network.width()));
+  const std::int64_t steps_each = steps_of_a_point(options, directions);
+  const auto count = static_cast<std::int64_t>(points.size());
+  Progress progress(options, count * (1 + steps_each));
+  PointAndAcross found = gradients_of(network, device, points, options, progress, cancelled);
   std::vector<PointRow> rows;
-  Steps steps(network, device, points, options);
+  Steps steps(network, device, points, options, directions);
+  std::int64_t planned = count;
   for (std::size_t i = 0; i < points.size(); ++i) {
-    rows.push_back({found.widths[i].measured ? steps.steps_of_a_point() : 0, points[i].source_class});
+    rows.push_back({found.widths[i].measured ? steps_each : 0, points[i].source_class});
+    planned += rows.back().points;
   }
+  progress.passes_are(planned);
   PointPasses passes(network, device, false);
   std::vector<std::vector<float>> probabilities(points.size());
   passes.run(
       rows, [&](std::size_t row, std::int64_t first, Array& to) { steps.make(row, found.across[row], first, to); },
-      [&](const PassedPoint& passed) { probabilities[passed.row].push_back(passed.probability); }, cancelled);
+      [&](const PassedPoint& passed) {
+        progress.pass_is_done();
+        probabilities[passed.row].push_back(passed.probability);
+      },
+      cancelled);
   for (std::size_t i = 0; i < points.size(); ++i) {
-    if (found.widths[i].measured) found.widths[i].radii = radii_of(probabilities[i], steps.directions(), options);
+    if (found.widths[i].measured) found.widths[i].radii = radii_of(probabilities[i], directions, options);
   }
   return std::move(found.widths);
 }

@@ -62,6 +62,7 @@ std::vector<Architecture> known_architectures() {
       {"wrn_34_10", WideResNetDescription{34, 10}},
       {"wrn_70_16", WideResNetDescription{70, 16}},
       {"vit_tiny_16", transformer(192, 12, 16)},
+      {"vit_tiny_32", transformer(192, 12, 32)},
       {"vit_b_16", transformer(768, 12, 16)},
       {"vit_b_32", transformer(768, 12, 32)},
       {"vit_l_16", transformer(1024, 24, 16)},
@@ -69,8 +70,13 @@ std::vector<Architecture> known_architectures() {
       {"deit_tiny", transformer(192, 12, 16)},
       {"deit_small", transformer(384, 12, 16)},
       {"deit_base", transformer(768, 12, 16)},
+      {"deit_large", transformer(1024, 24, 16)},
       {"vit_s_16", transformer(384, 12, 16)},
       {"vit_s_32", transformer(384, 12, 32)},
+      {"deit_tiny_32", transformer(192, 12, 32)},
+      {"deit_small_32", transformer(384, 12, 32)},
+      {"deit_base_32", transformer(768, 12, 32)},
+      {"deit_large_32", transformer(1024, 24, 32)},
       {"vit_s_convstem", transformer_with_stem()},
       {"alexnet", AlexNetDescription{}},
   };
@@ -119,11 +125,11 @@ std::optional<Architecture> timm_name(std::string_view name) {
   if (family == "vit_small") own = fmt::format("vit_s_{}", *patch);
   if (family == "vit_base") own = fmt::format("vit_b_{}", *patch);
   if (family == "vit_large") own = fmt::format("vit_l_{}", *patch);
-  if (family.starts_with("deit_") && *patch == 16) own = family;
+  if (family.starts_with("deit_")) own = *patch == 16 ? family : fmt::format("{}_{}", family, *patch);
   for (Architecture& known : known_architectures()) {
     if (known.name != own) continue;
     auto& description = std::get<VisionTransformerDescription>(known.description);
-    if (*image_size % description.patch != 0) return std::nullopt;
+    if (description.patch != *patch || *image_size % *patch != 0) return std::nullopt;
     description.image_size = *image_size;
     return known;
   }

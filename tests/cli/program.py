@@ -31,6 +31,21 @@ def has_shared():
     return False
 
 
+def run_on_a_terminal(*arguments, environment=None, timeout=120):
+    """What the program writes where both its outputs are a terminal, and its exit code."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    text = b""
+    try:
+        while part := os.read(ours, 4096):
+            text += part
+    except OSError:
+        pass  # what a terminal says whose other end is closed
+    os.close(ours)
+    return text, process.wait(timeout)
+
+
 def read_safetensors(path):
     """{name: (shape, array of float32)} of a file that holds nothing but float32."""
     data = pathlib.Path(path).read_bytes()

@@ -1,7 +1,6 @@
 """Fetching published weights from a host that is good or lying, and from a file: nothing that does not match stays."""
 import hashlib
 import json
-import os
 import shutil
 import ssl
 import subprocess
@@ -9,7 +8,7 @@ import unittest
 
 from fetching import PREPROCESSING, FetchTest
 from file_server import (FileServer, Proxy, announcing, cut_after, redirect, slow, without_length)
-from program import PROGRAM
+from program import PROGRAM, run_on_a_terminal
 
 
 class Good(FetchTest):
@@ -109,18 +108,9 @@ class Good(FetchTest):
 
     def test_a_bar_on_a_terminal_is_gone_before_the_result(self):
         self.served.always = slow(1)
-        ours, theirs = os.openpty()
-        process = subprocess.Popen([PROGRAM, "weights", "fetch", "made", "--catalogue", self.catalogue()],
-                                   stdout=theirs, stderr=theirs, env=self.environment)
-        os.close(theirs)
-        text = b""
-        try:
-            while part := os.read(ours, 4096):
-                text += part
-        except OSError:
-            pass  # what a terminal says whose other end is closed
-        os.close(ours)
-        self.assertEqual(process.wait(), 0)
+        text, exit_code = run_on_a_terminal("weights", "fetch", "made", "--catalogue", self.catalogue(),
+                                            environment=self.environment)
+        self.assertEqual(exit_code, 0)
         self.assertRegex(text, rb"\r\[#+-*\] made: \d\.\d of 1\.1 MB, \d+\.\d MB/s, 0 s left\x1b\[K")
         self.assertIn(b"\r\x1b[Kmade: 1.1 MB from ", text)
 

@@ -4,7 +4,7 @@ import math
 import struct
 import unittest
 
-from program import SHARED, ProgramTest, has_shared, read_png, read_safetensors, run, validate, without_metadata, write_safetensors, write_tensors
+from program import SHARED, ProgramTest, has_shared, read_png, read_safetensors, run, run_on_a_terminal, validate, without_metadata, write_safetensors, write_tensors
 
 STEPS = ("--iterations", "12", "--record-every", "5", "--threads", "1")
 
@@ -120,6 +120,21 @@ class Results(ProgramTest):
             self.assertIn(b"assumed", self.succeed(*command).stderr)
             self.assertEqual(self.succeed(*command, "--quiet").stderr, b"")
 
+    def test_path_widths_have_a_bar_of_their_own(self):
+        command = ("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(1), "-o",
+                   self.folder / "out", "--overwrite", "--iterations", 3, "--record-every", 2, "--width")
+        text, exit_code = run_on_a_terminal(*command)
+        self.assertEqual(exit_code, 0)
+        walked, measured = text.split(b"path widths of 3 records\r\n")
+        self.assertIn(b"0 of 1 pair\x1b[K", walked)
+        self.assertRegex(measured, rb"\r\[#*-+\] path widths of 3 records: \d+ %, \d+ s left\x1b\[K")
+        self.assertNotIn(b"of 1 pair\x1b[K", measured)
+        self.assertRegex(measured, rb"\r\x1b\[Kno LPIPS")  # gone before the result
+        text, _ = run_on_a_terminal(*command, "--quiet", "--json")
+        validate(json.loads(text), "result")
+        text, _ = run_on_a_terminal("width", "demo-resnet", self.picture(0), "--target", self.picture(1))
+        self.assertRegex(text, rb"\r\[#*-+\] path width: \d+ %, \d+ s left\x1b\[K")
+
     def test_devices(self):
         document = self.document("devices", "devices")
         self.assertIn("fp32", next(d for d in document["devices"] if d["name"] == "cpu")["precisions"])
@@ -135,6 +150,15 @@ class Results(ProgramTest):
         self.assertEqual(read_safetensors(made), read_safetensors(converted))
         self.assert_refused(run("weights", "random", "cifar_resnet20", "-o", made), {2}, "made.safetensors", "--overwrite")
         self.assert_refused(run("weights", "random", "resnet19", "-o", self.folder / "x"), {2}, "resnet19")
+
+    def test_transformers_by_both_of_their_names(self):
+        made = self.folder / "made.safetensors"
+        for name, known_as in (("vit_tiny_32", "vit_tiny_32"), ("deit_tiny_patch32_224", "deit_tiny_32")):
+            document = self.document("weights-random", "weights", "random", name, "-o", made, "--overwrite")
+            self.assertEqual(document["architecture"], known_as)
+            classified = self.document("classify", "classify", made, self.picture(0), "--architecture", name)
+            self.assertEqual(classified["model"]["architecture"], known_as)
+            self.document("bench", "bench", "--network", name, "--batch", 1, "--iterations", 2)
 
     def test_bench(self):
         document = self.document("bench", "bench", "--network", "cifar_resnet20", "--batch", "2", "--iterations", "3",
@@ -304,6 +328,17 @@ class Results(ProgramTest):
         numbers = {n["name"]: n for n in self.document("verify", "verify", out, exit_code=3)["pairs"][0]["numbers"]}
         for name in ("probability", "target_probability", "rmse"):
             self.assertEqual((numbers[name]["recomputed"], numbers[name]["agrees"]), (None, True), name)
+
+    def test_verify_says_how_to_name_a_network_that_was_moved(self):
+        made, moved, out = self.folder / "made.safetensors", self.folder / "moved.safetensors", self.folder / "out"
+        self.succeed("weights", "random", "cifar_resnet20", "-o", made)
+        self.succeed("traverse", made, "--source", self.picture(0), "--target", self.picture(1), "-o", out, *STEPS)
+        made.rename(moved)
+        self.assert_refused(run("verify", out), {3}, str(made), "no such file", str(out), "--model FILE")
+        self.assertTrue(self.document("verify", "verify", out, "--model", moved)["holds"])
+        # Elsewhere, or where --model itself is wrong, that would be no help.
+        self.assertNotIn(b"--model", run("verify", out, "--model", made).stderr)
+        self.assertNotIn(b"--model", run("classify", made, self.picture(0)).stderr)
 
     def test_permuted_sources_give_permuted_rows(self):
         sources, targets = [self.picture(k) for k in range(3)], [self.picture(3), self.picture(4)]

@@ -10,7 +10,7 @@ import time
 import unittest
 import zlib
 
-from program import PROGRAM, ProgramTest, write_safetensors
+from program import PROGRAM, ProgramTest, validate, write_safetensors
 
 # What is promised is about a second; a loaded machine gets some more.
 PROMPT = 4
@@ -120,6 +120,21 @@ class Stopping(ProgramTest):
 
     def test_drawing_pictures(self):
         self.stop_without_a_trace("demo", "--images", self.folder / "pictures", "--count", 1_000_000)
+
+    def test_path_widths(self):
+        out = self.folder / "out"
+        command = ("traverse", "rule:cifar_resnet110", "--source", self.picture(0), "--target", self.picture(1), "-o",
+                   out, "--iterations", 100, "--record-every", 1, "--width")
+        # After 5 s comes the first line of theirs.
+        stdout, stderr = self.stop(*command, message=b"path widths of 101 records", after=6)
+        self.assertRegex(stderr.decode(), r"path widths of 101 records: \d+ %, \d+ (s|min) left\n")
+        self.assertIn("1 of 1 pair done and saved", stderr.decode())
+        self.assertIn(b"written to", stdout)
+        result = json.loads((out / "result.json").read_text())
+        validate(result, "result")
+        self.assertTrue(result["interrupted"])
+        self.assertEqual(len(result["pairs"][0]["records"]), 101)
+        self.succeed("verify", out)
 
     def test_a_round_of_a_large_network(self):
         # A round of 64 walks takes many seconds; the signal need not wait for its end.

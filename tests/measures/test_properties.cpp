@@ -2,8 +2,10 @@
 // networks.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "engine/levelset/hull.h"
 #include "engine/levelset/image_distances.h"
@@ -218,6 +220,30 @@ TEST_CASE("the width of a constant network is its value at every radius") {
   options.mode = WalkMode::reference;
   const auto reference = levelset::path_widths(toy.network, *toy.device, points, options, {}).at(0);
   CHECK(std::isnan(reference.radii.at(1).q05));
+}
+
+TEST_CASE("the progress of widths grows to the whole, also where some points are not measured") {
+  Toy toy(4);
+  const std::vector<Image> images = some_images(3);
+  const std::vector<WidthPoint> points = {{&images[0], &images[1], 0}, {&images[1], &images[2], 1}};
+  WidthOptions options;
+  options.directions = 3;
+  std::vector<double> shares;
+  options.progress = [&shares](double share) { shares.push_back(share); };
+  const auto passes = [&](float delta) {
+    options.delta = delta;
+    shares.clear();
+    levelset::path_widths(toy.network, *toy.device, points, options, {});
+    CHECK(std::is_sorted(shares.begin(), shares.end()));
+    return shares.size();
+  };
+  CHECK(passes(0) == 2 * (1 + 1 + 4 * 3));
+  CHECK(shares.front() == doctest::Approx(1.0 / 28));
+  CHECK(shares.back() == 1);
+  const auto widths = levelset::path_widths(toy.network, *toy.device, points, options, {});
+  REQUIRE(widths[0].probability != widths[1].probability);
+  CHECK(passes(std::max(widths[0].probability, widths[1].probability)) == 2 + 1 + 4 * 3);
+  CHECK(shares.back() == 1);
 }
 
 TEST_CASE("widths have the same bits in any company, order and slice") {

@@ -125,6 +125,16 @@ TEST_CASE("DeiT's names are ViT's") {
   CHECK_NOTHROW(source.state.check(source.architecture.name, declare(source.architecture)));
 }
 
+TEST_CASE("another architecture's name is refused by its tensors, whatever else does not fit it") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "vit.safetensors";
+  write_transformer(file, 24, {{"classes", R"(["cat", "dog", "owl"])"}, {"preprocessing", "none"}});
+  ModelOptions options;
+  options.architecture = "resnet50";
+  CHECK(names(refusal([&] { opened(file, options); }),
+              {"vit.safetensors", "resnet50", "missing: ", "surplus: blocks.0."}));
+}
+
 TEST_CASE("names in the weight folder") {
   const TemporaryFolder folder;
   REQUIRE(::setenv("BLINDSPOT_WEIGHTS", folder.path().c_str(), 1) == 0);

@@ -1,6 +1,7 @@
 // Architectures by name, from their own declarations, and from files named as other projects name them; wrong names,
 // sizes and tensors.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
@@ -51,8 +52,10 @@ ErrorKind kind_of(const std::function<void()>& call) {
 
 TEST_CASE("every known architecture is recognised by its own tensors") {
   // One description, two names: the first of the list is taken.
-  const std::map<std::string, std::string> shared{
-      {"deit_tiny", "vit_tiny_16"}, {"deit_base", "vit_b_16"}, {"vit_s_16", "deit_small"}};
+  const std::map<std::string, std::string> shared{{"deit_tiny", "vit_tiny_16"},    {"deit_base", "vit_b_16"},
+                                                  {"vit_s_16", "deit_small"},      {"deit_large", "vit_l_16"},
+                                                  {"deit_tiny_32", "vit_tiny_32"}, {"deit_small_32", "vit_s_32"},
+                                                  {"deit_base_32", "vit_b_32"},    {"deit_large_32", "vit_l_32"}};
   const std::vector<std::string> names = architecture_names();
   CHECK(std::set<std::string>(names.begin(), names.end()).size() == names.size());
   for (const std::string& name : names) {
@@ -108,10 +111,24 @@ TEST_CASE("names of other projects") {
   CHECK(architecture_named("deit_small_patch16_224").name == "deit_small");
   CHECK(std::get<VisionTransformerDescription>(architecture_named("vit_large_patch32_384").description).image_size ==
         384);
+  for (const char* family : {"tiny", "small", "base", "large"}) {
+    for (const char* patch : {"16", "32"}) {
+      const std::string name = fmt::format("{}_patch{}_224", family, patch);
+      CAPTURE(name);
+      const auto vit = std::get<VisionTransformerDescription>(architecture_named("vit_" + name).description);
+      const auto deit = std::get<VisionTransformerDescription>(architecture_named("deit_" + name).description);
+      CHECK(vit == deit);
+      CHECK(std::to_string(vit.patch) == patch);
+      CHECK(default_preprocessing(architecture_named("deit_" + name)).interpolation == Interpolation::bilinear);
+    }
+  }
+  CHECK(architecture_named("vit_tiny_patch32_224").name == "vit_tiny_32");
+  CHECK(architecture_named("deit_base_patch32_384").name == "deit_base_32");
+  CHECK(architecture_named("deit_large_patch16_224").name == "deit_large");
   CHECK(architecture_named("WRN-40-4").name == "wrn_40_4");
   CHECK(architecture_named("cifar_resnet8").name == "cifar_resnet8");
   for (const char* wrong : {"", "resnet51", "cifar_resnet21", "wrn_28", "wrn_27_10", "wrn_28_", "vit_b_17",
-                            "vit_base_patch16_100", "cifar_resnet99999999999999999999"}) {
+                            "vit_base_patch16_100", "deit_base_32_patch16_224", "cifar_resnet99999999999999999999"}) {
     CAPTURE(wrong);
     CHECK(kind_of([&] { architecture_named(wrong); }) == ErrorKind::usage);
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct WidthOptions {
   float delta = 0.2F;  ///< where p(x) < δ nothing is measured
   std::uint64_t seed = 0;
   WalkMode mode = WalkMode::standard;  ///< reference: J·J = 0 gives NaN, as in the authors' code
+  /// Called between passes with the share of all work that is done, from 0 to 1, on the calling thread.
+  std::function<void(double share)> progress;
 };
 
 /// Quantiles of p(clamp(x + radius·u)) over the directions u, at 5 % and 95 %, by linear interpolation.
