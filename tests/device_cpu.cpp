@@ -18,6 +18,8 @@ bool device_is_emulated() {
   return false;
 }
 
+void choose_order(std::uint64_t) {}
+
 std::unique_ptr<Device> device_for(Precision precision) {
   if (precision == Precision::bf16 && !cpu::supports_bf16()) {
     MESSAGE("skipped: bf16 on a processor without AVX-512");

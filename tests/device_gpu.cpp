@@ -37,6 +37,8 @@ bool device_is_emulated() {
   return false;
 }
 
+void choose_order(std::uint64_t) {}
+
 std::unique_ptr<Device> device_for(Precision precision) {
   if (!why_no_gpu().empty()) {
     MESSAGE("skipped: no GPU: ", why_no_gpu());

@@ -2,6 +2,7 @@
 // whichever is linked. Uses engine/device.h alone.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,6 +18,9 @@ std::string device_title();
 std::vector<Precision> device_precisions();
 /// Whether the device is emulated, and so slow that tests leave out what would take long and show nothing new.
 bool device_is_emulated();
+/// Another order of what is done at the same time, where the test can choose it (the threads of a kernel on the host):
+/// no result may depend on it. 0 is the order of the beginning.
+void choose_order(std::uint64_t number);
 /// A device of this precision, or null (with a line that says so) where this machine lacks it.
 std::unique_ptr<Device> device_for(Precision precision);
 /// Makes work of the test's own a part of what the device does, replays of recordings included: done when the device

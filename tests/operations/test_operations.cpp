@@ -1,5 +1,6 @@
 // The operation test: every row of operation_case.h in every precision of the device that the program is linked with
-// (tests/devices.h), against its reference in double, and with the images of its batch in other slots.
+// (tests/devices.h), against its reference in double, and with the images of its batch in other slots and threads in
+// another order.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -69,6 +70,14 @@ Values alone(const Values& values, std::int64_t images) {
   return kept;
 }
 
+/// Another order of threads while it lives.
+struct OtherOrder {
+  OtherOrder() { choose_order(1); }
+  OtherOrder(const OtherOrder&) = delete;
+  OtherOrder& operator=(const OtherOrder&) = delete;
+  ~OtherOrder() { choose_order(0); }
+};
+
 template <typename Change>
 std::vector<Values> changed(const std::vector<Field>& fields, const std::vector<Values>& values, const Change& change) {
   std::vector<Values> result;
@@ -107,12 +116,13 @@ TEST_CASE("operations agree with their references in double") {
   });
 }
 
-TEST_CASE("an image's results have the same bits in every slot, in any company, and again") {
+TEST_CASE("an image's results have the same bits in every slot, company and order of threads, and again") {
   const std::vector<OperationCase> cases = all_cases();
   in_every_precision([&](Device& device, const std::string& name) {
     for (const OperationCase& operation : cases) {
       const std::vector<Values> inputs = rounded_inputs(operation, device);
       const std::vector<Values> first = run_case(operation, inputs, device);
+      const OtherOrder other_order;
       const std::vector<Values> again = run_case(operation, inputs, device);
       const std::vector<Values> moved = run_case(operation, changed(operation.inputs, inputs, rotated), device);
       const std::vector<Values> expected = changed(operation.outputs, first, rotated);
