@@ -19,6 +19,7 @@
 #include "tools/json_output.h"
 #include "tools/lost_file.h"
 #include "tools/near_miss.h"
+#include "tools/options.h"
 #include "tools/text_output.h"
 
 namespace blindspot::tools {
@@ -59,7 +60,7 @@ void print_help() {
   for (const Command& command : commands) std::cout << fmt::format("  {:<10} {}\n", command.name, command.summary);
   std::cout
       << "\nOptions:\n  -h, --help  this text; behind a command, that command's\n"
-         "  --version   version, libraries and instruction set\n\n"
+         "  --version   version, libraries and instruction set; with --json as a document\n\n"
          "Example:\n  blindspot demo -o found\n"
          "  blindspot traverse resnet50.safetensors --source dog.jpg --target cat.jpg -o out\n\n"
          "Exit codes: 0 done, 1 a fault of the program, 2 wrong usage, 3 bad input or output, 4 device or memory,\n"
@@ -79,6 +80,22 @@ std::string list_of(const std::vector<std::string>& names) {
   return list;
 }
 
+int run_version(const Arguments& arguments) {
+  PrintingOptions printing;
+  CommandLine line("--version", "Version, libraries and instruction set.", "blindspot --version --json");
+  add_printing_options(line, printing);
+  if (!line.parse(arguments)) return 0;
+  if (!printing.json) {
+    print(version_details() + "\n");
+    return 0;
+  }
+  Json result = document("version");
+  result["name"] = "blindspot";
+  result["details"] = version_details();
+  print(to_text(result));
+  return 0;
+}
+
 int dispatch(const Arguments& arguments, const StopSignals& stop) {
   if (arguments.empty()) {
     throw Error(ErrorKind::usage, fmt::format("usage: blindspot COMMAND [OPTION...], with one of {}; --help says more",
@@ -89,10 +106,7 @@ int dispatch(const Arguments& arguments, const StopSignals& stop) {
     print_help();
     return 0;
   }
-  if (first == "--version") {
-    std::cout << version_details() << '\n';
-    return 0;
-  }
+  if (first == "--version") return run_version({arguments.begin() + 1, arguments.end()});
   for (const Command& command : commands) {
     if (first == command.name) return command.run({arguments.begin() + 1, arguments.end()}, stop);
   }

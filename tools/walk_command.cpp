@@ -144,7 +144,7 @@ void print_outcome(const WalkOutcome& outcome, const OpenedWalk& walk, const Wal
   for (const DroppedSource& dropped : walk.plan.dropped) {
     text += fmt::format("dropped {}: {}\n", dropped.path, dropped.reason);
   }
-  text += summary_line(outcome.walked, walk.plan.parameters.delta);
+  if (!outcome.walked.empty()) text += summary_line(outcome.walked, walk.plan.parameters.delta);
   print(text + fmt::format("written to {}\n", request.output.path));
 }
 

@@ -396,6 +396,9 @@ class Results(ProgramTest):
         nothing = self.traverse("nothing", [self.picture(0)], [self.picture(2)], "--source-class", classes[1],
                                 exit_code=5)
         self.assertEqual(nothing["pairs"], [])
+        text = self.succeed("traverse", "demo-resnet", "--source", self.picture(0), "--target", self.picture(2), "-o",
+                            self.folder / "text", *STEPS, "--source-class", classes[1], exit_code=5).stdout.decode()
+        self.assertRegex(text, rf"^dropped {self.picture(0)}: .*\nwritten to {self.folder / 'text'}\n$")
 
     def test_grid(self):
         images = [self.picture(k) for k in range(3)]

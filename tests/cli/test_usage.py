@@ -24,6 +24,12 @@ class Usage(ProgramTest):
         text = self.succeed("--version").stdout.decode()
         self.assertRegex(text, r"^blindspot \d+\.\d+\.\d+: .*oneDNN")
 
+    def test_version_as_a_document(self):
+        document = self.document("version", "--version")
+        self.assertEqual(document["details"], self.succeed("--version").stdout.decode().strip())
+        self.assertTrue(document["details"].startswith(f"{document['name']} {document['version']}: "))
+        self.assert_refused(run("--version", "--jsom"), {2}, "--jsom", "`--json`")
+
     def test_near_misses_are_named(self):
         self.assert_refused(run("travers"), {2}, "travers", "`traverse`")
         self.assert_refused(run("weights", "inspcet"), {2}, "`inspect`")
