@@ -102,8 +102,8 @@ ours() {  # ours NETWORK BATCH PRECISION
   our_ms=$(value ms_per_image_iteration "$result")
   echo "$1, batch $2, $3: $our_ms ms an image-iteration; $(left) s left" >&2
   card=$(value device_description "$result")
-  table+=$(printf '%-11s %5s %-5s %10.4f %9.1f %8.0f %9.0f %7.2f %8.2f' "$1" "$(value batch "$result")" "$3" "$our_ms" \
-    "$(printf '%.4f' "$(value share_of_floor "$result")e2")" "$(value peak_gpu_mib "$result")" \
+  table+=$(printf '%-11s %5s %-5s %10.4f %9.1f %6.1f %8.0f %9.0f %7.2f %8.2f' "$1" "$(value batch "$result")" "$3" "$our_ms" \
+    "$(printf '%.4f' "$(value share_of_floor "$result")e2")" "$(printf '%.6f' "$(value walk_share "$result")")e2" "$(value peak_gpu_mib "$result")" \
     "$(value ms_to_open "$result")" "$(value copy_gbs "$result")e-3" "$(value gemm_gflops "$result")e-3")$'\n'
 }
 
@@ -166,8 +166,8 @@ fi
 {
   echo "${card:-no row was measured}"
   [ -z "$smi" ] || echo "driver, largest clocks, power limit: $smi${clocks:+; clocks seen: $clocks}"
-  printf '%-11s %5s %-5s %10s %9s %8s %9s %7s %8s\n' network batch type "ms/image" "% of" "GPU MiB" "open ms" "copy" "matrix"
-  printf '%-11s %5s %-5s %10s %9s %8s %9s %7s %8s\n' "" "" "" "iteration" "its floor" "at most" "" "TB/s" "TFLOP/s"
+  printf '%-11s %5s %-5s %10s %9s %6s %8s %9s %7s %8s\n' network batch type "ms/image" "% of" "% the" "GPU MiB" "open ms" "copy" "matrix"
+  printf '%-11s %5s %-5s %10s %9s %6s %8s %9s %7s %8s\n' "" "" "" "iteration" "its floor" "walk's" "at most" "" "TB/s" "TFLOP/s"
   printf '%s' "$table"
   if [ -n "$peer_table" ]; then
     printf '\n%-11s %5s %-22s %10s %8s\n' PyTorch batch "" "ms/image" "GPU MiB"

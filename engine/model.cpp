@@ -169,6 +169,9 @@ std::size_t Model::arena_bytes() const {
 double Model::milliseconds_to_open() const {
   return implementation_->milliseconds_to_open;
 }
+double Model::milliseconds_of_both_passes(std::int64_t times) {
+  return implementation_->networks.milliseconds_of_both_passes(times);
+}
 double Model::operations_per_image() const {
   double operations = 0;
   for (const OperationWork& pass : implementation_->networks.working().work) operations += pass.operations;

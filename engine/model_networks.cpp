@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <utility>
 
 #include "engine/levelset/walk.h"
@@ -48,21 +50,43 @@ void commit_forward_pass(NetworkOnDevice& exact) {
   }));
 }
 
-/// What Model::logits and Model::gradients take for a slice.
+/// A forward pass and an input gradient of a slice, from images to gradients: what Model::gradients does.
+class BothPasses {
+ public:
+  explicit BothPasses(NetworkOnDevice& on)
+      : device_(*on.device),
+        network_(*on.network),
+        images_(device_.array(Type::float32, {network_.batch(), 3, network_.height(), network_.width()})),
+        little_(device_.array(Type::float32, {1})) {}
+
+  void run() {
+    const Array logits = network_.forward(images_from(device_, images_));
+    const Array classes = device_.array(Type::int32, {network_.batch()});
+    Array seed = device_.array(Type::float32, logits.shape());
+    Array inverse_scale = device_.array(Type::float32, {network_.batch()});
+    device_.cross_entropy_seed(logits, classes, seed, inverse_scale);
+    Array dimages = device_.array(Type::float32, images_.shape());
+    network_.input_gradient(seed, gradient_into(device_, dimages));
+  }
+
+  void clear() {
+    device_.fill_zero(images_);
+    device_.fill_zero(little_);
+  }
+  /// Until all that was asked for is done.
+  void wait() {
+    std::array<float, 1> value{};
+    device_.download(little_, value);
+  }
+
+ private:
+  Device& device_;
+  Network& network_;
+  Array images_, little_;
+};
+
 std::size_t bytes_of_both_passes(NetworkOnDevice& working) {
-  Network& network = *working.network;
-  Device& device = *working.device;
-  const Shape images{network.batch(), 3, network.height(), network.width()};
-  return device.rehearse([&] {
-    const Array input = device.array(Type::float32, images);
-    const Array logits = network.forward(images_from(device, input));
-    const Array classes = device.array(Type::int32, {network.batch()});
-    Array seed = device.array(Type::float32, logits.shape());
-    Array inverse_scale = device.array(Type::float32, {network.batch()});
-    device.cross_entropy_seed(logits, classes, seed, inverse_scale);
-    Array dimages = device.array(Type::float32, images);
-    network.input_gradient(seed, gradient_into(device, dimages));
-  });
+  return working.device->rehearse([&] { BothPasses(working).run(); });
 }
 
 }  // namespace
@@ -210,6 +234,26 @@ void ModelNetworks::prepare_points(std::size_t images, const std::function<void(
 void ModelNetworks::make_room_for_gradients() {
   if (committed_bytes_ == 0) return;  // arrays are taken one by one
   commit(bytes_of_both_passes(working()), working().network->batch());
+}
+
+double ModelNetworks::milliseconds_of_both_passes(std::int64_t times) {
+  make_room_for_gradients();
+  NetworkOnDevice& on = working();
+  BothPasses passes(on);
+  passes.clear();
+  const std::unique_ptr<Recording> recording = on.device->record([&passes] { passes.run(); });
+  const auto milliseconds = [&](std::int64_t plays) {
+    const auto start = std::chrono::steady_clock::now();
+    recording->play(plays);
+    passes.wait();
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+    return taken.count() / static_cast<double>(plays);
+  };
+  milliseconds(3);  // called, recorded, played
+  std::array<double, 5> looks{};
+  for (double& look : looks) look = milliseconds(std::max<std::int64_t>(times / std::ssize(looks), 1));
+  std::sort(looks.begin(), looks.end());
+  return looks[looks.size() / 2];
 }
 
 std::size_t ModelNetworks::prepare_walks(std::size_t pairs, const std::function<void()>& beside) {

@@ -58,6 +58,8 @@ class ModelNetworks {
   std::string device_description();
   /// The most memory that the devices ever held, where it is their own.
   std::uint64_t peak_gpu_bytes() const;
+  /// Model::milliseconds_of_both_passes.
+  double milliseconds_of_both_passes(std::int64_t times);
   /// Model::prepare_walks.
   std::size_t prepare_walks(std::size_t pairs, const std::function<void()>& beside);
   /// Takes the memory that `calls` need, which a rehearsal finds; `images` go through the network in all. Where nobody

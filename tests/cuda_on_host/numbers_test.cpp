@@ -87,8 +87,8 @@ float tf32(float value) {
 template <class T>
 __global__ void multiply(const float* a, const float* b, float* d) {
   constexpr bool tf32_factors = std::is_same_v<T, float>;
-  constexpr unsigned in_word = tf32_factors ? 1 : 2, depth = 8 * in_word;
-  const unsigned group = threadIdx.x / 4, member = threadIdx.x % 4;
+  constexpr std::size_t in_word = tf32_factors ? 1 : 2, depth = 8 * in_word;
+  const std::size_t group = threadIdx.x / 4, member = threadIdx.x % 4;
   const auto word = [](float low, float high) -> std::uint32_t {
     if constexpr (tf32_factors) {
       return round_to_tf32(low);
@@ -97,11 +97,11 @@ __global__ void multiply(const float* a, const float* b, float* d) {
              static_cast<std::uint32_t>(std::bit_cast<std::uint16_t>(from_float<T>(high))) << 16U;
     }
   };
-  const auto of_a = [&](unsigned row, unsigned half) {
+  const auto of_a = [&](std::size_t row, std::size_t half) {
     const float* const at = a + row * depth + (half * 4 + member) * in_word;
     return word(at[0], at[in_word - 1]);
   };
-  const auto of_b = [&](unsigned half) {
+  const auto of_b = [&](std::size_t half) {
     const float* const at = b + (half * 4 + member) * in_word * 8 + group;
     return word(at[0], at[(in_word - 1) * 8]);
   };
@@ -122,11 +122,11 @@ __global__ void multiply(const float* a, const float* b, float* d) {
 
 // Every thread copies four chunks in two groups, and looks at them when one and when both have arrived.
 __global__ void copy_in_groups(const float* from, float* seen) {
-  auto* const shared = blindspot::kernels::dynamic_shared_memory<float>() + threadIdx.x * 16;
+  auto* const shared = blindspot::kernels::dynamic_shared_memory<float>() + std::size_t{threadIdx.x} * 16;
   for (int i = 0; i < 16; ++i) shared[i] = -1;
   blindspot::kernels::AsyncCopies copies;
-  for (int chunk = 0; chunk < 4; ++chunk) {
-    copies.copy(shared + chunk * 4, from + (threadIdx.x * 4 + static_cast<unsigned>(chunk)) * 4, chunk != 3);
+  for (std::size_t chunk = 0; chunk < 4; ++chunk) {
+    copies.copy(shared + chunk * 4, from + (std::size_t{threadIdx.x} * 4 + chunk) * 4, chunk != 3);
     if (chunk == 1) copies.end_group();
   }
   copies.end_group();

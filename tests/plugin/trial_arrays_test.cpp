@@ -91,8 +91,8 @@ TEST_CASE("what is virtual has no memory, and a batch repeats after one image, i
     CHECK((arrays[place].bytes == 0) == graph.tensors[place].is_virtual);
   }
   CHECK(arrays[place_of(graph, "x")].period == 5 * 5 * 16 * 2);
-  CHECK(arrays[place_of(graph, "y")].period == 5 * 5 * channels * 2);
-  CHECK(arrays[place_of(graph, "residual")].period == 5 * 5 * channels * 2);
+  CHECK(arrays[place_of(graph, "y")].period == 25 * channels * 2);
+  CHECK(arrays[place_of(graph, "residual")].period == 25 * channels * 2);
   CHECK(arrays[place_of(graph, "filter")].period == 0);
   CHECK(arrays[place_of(graph, "bias")].period == 0);
 }

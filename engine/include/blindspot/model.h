@@ -92,6 +92,9 @@ class Model {
   std::int64_t slice() const;       ///< images that go through the network together
   std::size_t arena_bytes() const;  ///< device memory taken for a run, weights not counted
   double milliseconds_to_open() const;
+  /// Time of a forward pass and an input gradient of a slice, with nothing of a walk around them: the median of five
+  /// looks at `times` of them in all, five at least.
+  double milliseconds_of_both_passes(std::int64_t times);
   double operations_per_image() const;  ///< floating-point operations of one forward and one input gradient
   /// What each convolution, linear layer and attention of one forward and one input gradient of a slice has to do.
   std::vector<OperationWork> work_per_slice() const;
