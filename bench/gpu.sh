@@ -128,6 +128,20 @@ peers="" peer_table="" card=""
 IFS=, read -r -a network_list <<<"$networks"
 IFS=, read -r -a batch_list <<<"$batches"
 IFS=, read -r -a precision_list <<<"$precisions"
+all_theirs() {
+  local network
+  for network in "${network_list[@]}"; do
+    case $network in resnet50 | vit_b_16 | deit_small) ;; *) continue ;; esac
+    theirs "$network" "$batch" fp32 authors
+    theirs "$network" "$batch" tf32 tuned
+    theirs "$network" "$batch" bf16 tuned
+    theirs "$network" "$batch" bf16 tuned --compile
+    theirs "$network" "$batch" tf32 tuned --compile
+  done
+}
+
+# PyTorch at the first batch only, once ours is known there in the precisions that it is held against.
+held_against=${precision_list[1]:-${precision_list[0]}}
 for batch in "${batch_list[@]}"; do
   for precision in "${precision_list[@]}"; do
     for network in "${network_list[@]}"; do
@@ -135,18 +149,8 @@ for batch in "${batch_list[@]}"; do
       ours "$network" "$batch" "$precision"
       [ -n "$our_ms" ] && ours_ms["$network $batch $precision"]=$our_ms
     done
+    if [ -z "$no_peer" ] && [ "$batch" = "${batch_list[0]}" ] && [ "$precision" = "$held_against" ]; then all_theirs; fi
   done
-  # PyTorch at the first batch only, once ours is known there.
-  if [ -z "$no_peer" ] && [ "$batch" = "${batch_list[0]}" ]; then
-    for network in "${network_list[@]}"; do
-      case $network in resnet50 | vit_b_16 | deit_small) ;; *) continue ;; esac
-      theirs "$network" "$batch" fp32 authors
-      theirs "$network" "$batch" tf32 tuned
-      theirs "$network" "$batch" bf16 tuned
-      theirs "$network" "$batch" bf16 tuned --compile
-      theirs "$network" "$batch" tf32 tuned --compile
-    done
-  fi
 done
 
 smi="" clocks=""
