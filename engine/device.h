@@ -216,7 +216,7 @@ class Device {
   /// What every convolution, linear and attention prepared so far has to do, in order: forward, then input gradient.
   virtual const std::vector<OperationWork>& prepared_work() const = 0;
   /// Which plans were chosen for what is prepared so far, in order; they decide bits. Empty where there is no choice.
-  virtual const std::vector<std::string>& prepared_plans() const = 0;
+  virtual std::vector<std::string> prepared_plans() const { return {}; }
 
   // Memory. Arrays come from one arena. Its size is found by a rehearsal: the same calls, in the same order, in which
   // nothing is computed; `commit` then takes that much memory, once. Without a commit arrays are taken one by one.

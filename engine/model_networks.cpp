@@ -93,10 +93,11 @@ std::size_t bytes_of_both_passes(NetworkOnDevice& working) {
 
 void NetworkOnDevice::build(const ModelSource& source, std::int64_t slice) {
   const auto work_before = static_cast<std::ptrdiff_t>(device->prepared_work().size());
-  const auto plans_before = static_cast<std::ptrdiff_t>(device->prepared_plans().size());
+  const std::size_t plans_before = device->prepared_plans().size();
   network = blindspot::build(source.architecture, source.state, source.information.preprocessing, slice, *device);
   work.assign(device->prepared_work().begin() + work_before, device->prepared_work().end());
-  plans.assign(device->prepared_plans().begin() + plans_before, device->prepared_plans().end());
+  plans = device->prepared_plans();
+  plans.erase(plans.begin(), plans.begin() + static_cast<std::ptrdiff_t>(plans_before));
 }
 
 ModelNetworks::ModelNetworks(const ModelSource& source, DeviceChoice choice, std::int64_t batch)

@@ -32,7 +32,6 @@ class CpuDevice final : public Device {
   std::int64_t rounds_together() const override { return 1; }
   std::unique_ptr<Recording> record(std::function<void()> calls) override;
   const std::vector<OperationWork>& prepared_work() const override { return prepared_work_; }
-  const std::vector<std::string>& prepared_plans() const override { return prepared_plans_; }
 
   /// True while the calls are only counted: nothing is computed, no array may be touched.
   bool rehearsing() const { return arena_.rehearsing(); }
@@ -127,7 +126,6 @@ class CpuDevice final : public Device {
   int threads_ = 1;
   Type product_type_ = Type::float32;
   std::vector<OperationWork> prepared_work_;
-  std::vector<std::string> prepared_plans_;  // oneDNN chooses by what description() names
   HostMemory memory_;
   Arena arena_{memory_};
   ConstantMemory constants_{memory_};

@@ -35,7 +35,7 @@ class CudaDevice final : public Device {
   std::int64_t rounds_together() const override;
   std::unique_ptr<Recording> record(std::function<void()> calls) override;
   const std::vector<OperationWork>& prepared_work() const override { return prepared_work_; }
-  const std::vector<std::string>& prepared_plans() const override { return prepared_plans_; }
+  std::vector<std::string> prepared_plans() const override { return prepared_plans_; }
 
   // Memory.
   Array array(Type type, Shape shape) override;
