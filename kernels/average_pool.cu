@@ -14,7 +14,7 @@ namespace blindspot::kernels {
 namespace {
 
 // Loads of a row that are on their way together.
-constexpr int taps_together = 4;
+constexpr int average_taps_together = 4;
 
 struct AverageSizes {
   int height, width, channels, out_height, out_width;
@@ -49,16 +49,16 @@ __global__ void average_pool_kernel(const In* x, Out* y, AverageSizes sizes) {
     for (int row = rows.first; row < rows.end; ++row) {
       const In* from =
           x + (static_cast<std::int64_t>(image) * sizes.height + row) * sizes.width * sizes.channels + channel;
-      for (int first = columns.first; first < columns.end; first += taps_together) {
-        Group<In, width> taps[taps_together] = {};
+      for (int first = columns.first; first < columns.end; first += average_taps_together) {
+        Group<In, width> taps[average_taps_together] = {};
 #pragma unroll
-        for (int k = 0; k < taps_together; ++k) {
+        for (int k = 0; k < average_taps_together; ++k) {
           if (first + k < columns.end) {
             taps[k] = load_group<In, width>(from + static_cast<std::int64_t>(first + k) * sizes.channels);
           }
         }
 #pragma unroll
-        for (int k = 0; k < taps_together; ++k) {
+        for (int k = 0; k < average_taps_together; ++k) {
           if (first + k >= columns.end) continue;
 #pragma unroll
           for (int i = 0; i < width; ++i) sum[i] += to_float(taps[k].values[i]);

@@ -19,7 +19,7 @@ struct PoolSizes {
 };
 
 // Loads that are on their way together: taps of a row in the forward pass, windows of a row in the gradient.
-constexpr int taps_together = 3;
+constexpr int max_taps_together = 3;
 constexpr int windows_together = 2;
 
 /// The index bytes of a group, lowest first.
@@ -53,17 +53,17 @@ __global__ void max_pool_kernel(const T* x, T* y, std::uint8_t* index, PoolSizes
     }
     for (int tap_row = max(0, -top); tap_row < min(sizes.kernel, sizes.height - top); ++tap_row) {
       const T* from = x + (static_cast<std::int64_t>(image) * sizes.height + top + tap_row) * row_elements + channel;
-      for (int first = 0; first < sizes.kernel; first += taps_together) {
-        Group<T, width> taps[taps_together];
-        bool inside[taps_together];
+      for (int first = 0; first < sizes.kernel; first += max_taps_together) {
+        Group<T, width> taps[max_taps_together];
+        bool inside[max_taps_together];
 #pragma unroll
-        for (int k = 0; k < taps_together; ++k) {
+        for (int k = 0; k < max_taps_together; ++k) {
           const int from_column = left + first + k;
           inside[k] = first + k < sizes.kernel && from_column >= 0 && from_column < sizes.width;
           if (inside[k]) taps[k] = load_group<T, width>(from + static_cast<std::int64_t>(from_column) * sizes.channels);
         }
 #pragma unroll
-        for (int k = 0; k < taps_together; ++k) {
+        for (int k = 0; k < max_taps_together; ++k) {
           if (!inside[k]) continue;
           const auto tap = static_cast<std::uint32_t>(tap_row * sizes.kernel + first + k);
 #pragma unroll

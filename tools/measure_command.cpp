@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::int64_t largest_class = 1'000'000'000;
 
-ModelOptions stoppable(ModelOptions options, const StopSignals& stop) {
-  options.cancelled = stop.cancelled();
-  return options;
-}
-
 /// One image of each file.
 std::vector<NamedImage> load_one_each(const std::vector<std::string>& files, const Preprocessing& preprocessing,
                                       const Cancelled& cancelled) {

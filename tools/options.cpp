@@ -123,6 +123,11 @@ void add_batch_option(CommandLine& line, ModelOptions& options) {
               [&options](const std::string& text) { options.batch = read_count("--batch", text, 0, 65536); });
 }
 
+ModelOptions stoppable(ModelOptions options, const StopSignals& stop) {
+  options.cancelled = stop.cancelled();
+  return options;
+}
+
 WalkParameters WalkChoice::resolve() const {
   WalkParameters parameters = preset;
   parameters.step_size = step_size.value_or(parameters.step_size);

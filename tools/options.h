@@ -8,6 +8,7 @@
 #include "blindspot/model.h"
 #include "blindspot/walk.h"
 #include "tools/command_line.h"
+#include "tools/signals.h"
 
 namespace blindspot::tools {
 
@@ -39,6 +40,8 @@ void add_network_options(CommandLine& line, Options& options) {
 }
 /// --batch.
 void add_batch_option(CommandLine& line, ModelOptions& options);
+/// The same options, whose work ends early once a signal asks for it.
+ModelOptions stoppable(ModelOptions options, const StopSignals& stop);
 
 /// Walk options as given; `resolve` puts them on top of the preset, whatever their order.
 struct WalkChoice {

@@ -5,7 +5,7 @@ namespace blindspot::tools {
 
 namespace {
 
-Json to_json(const WalkParameters& parameters) {
+Json parameters_json(const WalkParameters& parameters) {
   Json result = Json::object();
   result["step_size"] = exact(parameters.step_size);
   result["iterations"] = parameters.iterations;
@@ -81,13 +81,13 @@ Json pair_of(const WalkPlan& plan, const WalkedPair& pair) {
 Json result_document(const Model& model, const DistanceMeasure& distances, const WalkPlan& plan,
                      std::span<const WalkedPair> walked, bool interrupted) {
   Json result = document("traverse");
-  result["model"] = tools::to_json(model.information());
+  result["model"] = to_json(model.information());
   result["device"] = model.device();
   result["device_description"] = model.device_description();
   result["precision"] = to_string(model.precision());
   result["batch"] = model.batch();
   result["threads"] = model.threads();
-  result["parameters"] = to_json(plan.parameters);
+  result["parameters"] = parameters_json(plan.parameters);
   result["lpips_sha256"] = distances.lpips_sha256().empty() ? Json(nullptr) : Json(distances.lpips_sha256());
   if (interrupted) result["interrupted"] = true;
   result["dropped"] = Json::array();

@@ -2,10 +2,11 @@
 # Installs what is missing, builds, and tests.
 #   tools/test.sh          the release build and its tests, the host execution of CUDA among them (about 15 minutes on two
 #                          cores); the CUDA plug-in is built where there is an nvcc
-#   tools/test.sh --ci     what .ci/run adds: the same code with oneDNN 3, the library alone, the sanitizers on small shapes
+#   tools/test.sh --ci     what .ci/run adds: the CPU device by oneDNN 3, the library alone, the sanitizers on small shapes,
+#                          half a minute of each fuzz target
 #   tools/test.sh --onednn-3, --minimal, --small-sanitizers   one of these alone; --minimal tells the size of the library
 #                          alone and what it needs, and runs a program that uses it
-#   tools/test.sh --tidy   clang-tidy over everything (10 minutes); --fuzz: half a minute of each fuzz target
+#   tools/test.sh --tidy   clang-tidy over everything, and every file by itself; --fuzz: half a minute of each fuzz target
 #   tools/test.sh --nvcc   the CUDA plug-in by nvcc for one architecture; registers must not spill
 #   tools/test.sh --sanitizers  address and undefined-behaviour sanitizers on every test
 #   tools/test.sh --thread-sanitizer  the kernels, with an operating-system thread for each CUDA thread
@@ -28,7 +29,7 @@ build() {  # build PRESET [CMAKE-OPTION...]
 }
 
 run_release() {
-  build release
+  build release -DBLINDSPOT_SECOND_ONEDNN_ROOT=
   ctest --test-dir build/release --output-on-failure -j "$(nproc)" "$@"
 }
 
@@ -50,17 +51,16 @@ run_onednn_3() {
     mkdir build/onednn-3
     cp -r build/onednn-wheels/unpacked/*.data/data/. build/onednn-3/
   fi
-  # File by file, so that one that leaves out a header is seen; what computes by the library, and no more.
-  cmake --preset release -B build/onednn-3-release -DCMAKE_UNITY_BUILD=OFF -DBLINDSPOT_ONEDNN_ROOT="$PWD/build/onednn-3" \
-    -DBLINDSPOT_BENCH=OFF -DBLINDSPOT_CUDA=OFF -DPython3_EXECUTABLE=/usr/bin/python3
-  cmake --build build/onednn-3-release --target blindspot_cli test_device test_operations test_networks test_walk test_walk_goldens \
-    test_walk_allocations test_demo
-  ctest --test-dir build/onednn-3-release --output-on-failure \
-    -R '^(device|operations|networks|walk|walk_goldens|walk_allocations|demo)$'
+  # Only engine/cpu knows oneDNN (tests/floors): it alone is compiled again, and the tests of what it computes linked to it.
+  configure release -DBLINDSPOT_SECOND_ONEDNN_ROOT="$PWD/build/onednn-3"
+  cmake --build build/release --target second_onednn_tests
+  ctest --test-dir build/release --output-on-failure -R '_second_onednn$'
 }
 
+# All files of a target as one: most of the time goes into the headers of others.
 run_clang_tidy() {
-  cmake --preset release -B build/tidy -DBLINDSPOT_CUDA=OFF -DPython3_EXECUTABLE=/usr/bin/python3 >build/tidy-configure.log
+  cmake --preset release -B build/tidy -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DBLINDSPOT_CUDA=OFF \
+    -DPython3_EXECUTABLE=/usr/bin/python3 >build/tidy-configure.log
   cmake --build build/tidy --target generated_sources >>build/tidy-configure.log
   run-clang-tidy -quiet -j "$(nproc)" -p build/tidy -extra-arg=-Wno-unknown-warning-option \
     -checks=-bugprone-suspicious-include '-header-filter=(engine|weights|tools|bench|tests)/.*\.(h|cpp)$' \
@@ -68,6 +68,15 @@ run_clang_tidy() {
   echo "clang-tidy: clean"
   git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror
   echo "clang-format: clean"
+}
+
+# Each file by itself, so that one that leaves out a header is seen: read, not compiled.
+run_file_by_file() {
+  cmake --preset release -B build/files -DCMAKE_UNITY_BUILD=OFF -DBLINDSPOT_CUDA=OFF -DPython3_EXECUTABLE=/usr/bin/python3 >build/files-configure.log
+  cmake --build build/files --target generated_sources >>build/files-configure.log
+  python3 -c 'import json, sys; print(*{e["file"]: e["command"] for e in json.load(sys.stdin)}.values(), sep="\n")' \
+    <build/files/compile_commands.json | xargs -d '\n' -P "$(nproc)" -I{} sh -c '{} -fsyntax-only'
+  echo "file by file: each has the headers that it needs"
 }
 
 # For small deployments: the C example is built against the installed tree and must come to an answer.
@@ -143,14 +152,14 @@ case "${1:-}" in
   --full) require build test; require_browser; run_release -LE gpu ;;
   --gpu) require build test; run_gpu ;;
   --ci)
-    require build test check
-    run_onednn_3; run_minimal; run_small_sanitizers ;;
+    require build test check fuzz
+    run_onednn_3; run_minimal; run_small_sanitizers; tools/fuzz.sh 0.5 ;;
   --nvcc) require build test check; run_nvcc ;;
   --onednn-3) require build test check; run_onednn_3 ;;
   --sanitizers) require build test check; run_sanitizers ;;
   --small-sanitizers) require build test check; run_small_sanitizers ;;
   --thread-sanitizer) require build test check; run_thread_sanitizer ;;
-  --tidy) require build test check; run_clang_tidy ;;
+  --tidy) require build test check; run_clang_tidy; run_file_by_file ;;
   --minimal) require build; run_minimal ;;
   --fuzz) require build check fuzz; tools/fuzz.sh 0.5 ;;
   *)

@@ -21,11 +21,6 @@ void say(const WalkRequest& request, const std::string& text) {
   if (!request.printing.quiet) std::cerr << text << '\n';
 }
 
-ModelOptions stoppable(ModelOptions options, const StopSignals& stop) {
-  options.cancelled = stop.cancelled();
-  return options;
-}
-
 WalkPlan plan_of(const WalkChoice& choice) {
   WalkPlan plan;
   plan.parameters = choice.resolve();

@@ -7,6 +7,9 @@
 
 namespace blindspot::weights {
 
+/// Dimensions that a tensor may have, as in torch; bounds memory by what a file claims.
+inline constexpr std::size_t highest_rank = 64;
+
 std::int64_t size_of(ElementType type);  ///< bytes of one element
 
 /// The type that safetensors calls `name`, or nothing.

@@ -16,7 +16,6 @@ namespace {
 
 // Far beyond any network; they bound memory by what a file claims.
 constexpr std::size_t most_tensors = 150'000;
-constexpr std::size_t highest_rank = 64;
 constexpr std::uint64_t longest_header = 100'000'000;
 
 struct HeaderEntry {

@@ -11,7 +11,6 @@
 namespace blindspot::weights {
 namespace {
 
-constexpr std::size_t highest_rank = 64;   // torch's own limit
 constexpr std::size_t longest_key = 1024;  // a key is looked up for every mention; torch's are short numbers
 // A tensor may be larger than its storage by strides of 0 (expand); this bounds what reading it allocates.
 constexpr std::int64_t most_expanded_elements = std::int64_t{8} << 20;

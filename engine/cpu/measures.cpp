@@ -16,11 +16,6 @@ constexpr int taps = 11;
 constexpr int reach = taps / 2;
 constexpr std::int64_t moments = 5;  // of a, b, a², b², ab under the Gaussian
 
-/// Elements of one image: all sizes but the first.
-std::int64_t image_elements(const Array& array) {
-  return array.shape().rank() == 0 || array.shape()[0] == 0 ? 0 : array.shape().count() / array.shape()[0];
-}
-
 bool are_images(const Array& array, std::int64_t images, std::int64_t count) {
   return array.type() == Type::float32 && array.shape().count() == images * count;
 }
@@ -149,7 +144,7 @@ double pixel_difference(const Element* a, const Element* b, const float* weight,
 }  // namespace
 
 void CpuMeasures::mix_points(const Array& images, std::span<const double> weights, bool clamp, Array& points) {
-  const std::int64_t count = image_elements(images);
+  const std::int64_t count = elements_per_image(images);
   const std::int64_t vertices = images.shape().rank() == 0 ? 0 : images.shape()[0];
   const std::int64_t rows = points.shape().rank() == 0 ? 0 : points.shape()[0];
   require(are_images(images, vertices, count) && are_images(points, rows, count) &&
@@ -186,7 +181,7 @@ void CpuMeasures::gaussian(const RandomStream& stream, Array& values) {
 }
 
 void CpuMeasures::width_factors(const Array& directions, const Array& v, Array& factors) {
-  const std::int64_t count = image_elements(directions);
+  const std::int64_t count = elements_per_image(directions);
   const std::int64_t rows = directions.shape()[0];
   require(are_images(directions, rows, count) && are_images(v, 1, count) && are_images(factors, rows, 4),
           "width_factors");
@@ -215,7 +210,7 @@ void CpuMeasures::width_factors(const Array& directions, const Array& v, Array& 
 
 void CpuMeasures::width_points(const Array& x, const Array& v, const Array& directions, const Array& factors,
                                double radius, Array& points) {
-  const std::int64_t count = image_elements(directions);
+  const std::int64_t count = elements_per_image(directions);
   const std::int64_t rows = directions.shape()[0];
   require(are_images(directions, rows, count) && are_images(points, rows, count) && are_images(x, 1, count) &&
               are_images(v, 1, count) && are_images(factors, rows, 4),

@@ -25,6 +25,11 @@ inline void require(bool fits, const char* operation) {
   if (!fits) throw Error(ErrorKind::fault, fmt::format("{}: types or sizes of its arrays do not fit", operation));
 }
 
+/// Elements of one image: all sizes but the first.
+inline std::int64_t elements_per_image(const Array& array) {
+  return array.shape().rank() == 0 || array.shape()[0] == 0 ? 0 : array.shape().count() / array.shape()[0];
+}
+
 /// Calls body(Element{}) with float or Bfloat16; other types are a fault.
 template <typename Body>
 void with_element(Type type, const char* operation, const Body& body) {

@@ -18,12 +18,6 @@ std::int64_t chunks_of(std::int64_t count) {
   return (count + chunk_elements - 1) / chunk_elements;
 }
 
-/// Elements of one image: all sizes but the first.
-std::int64_t image_elements(const Array& array) {
-  const std::int64_t images = array.shape().rank() == 0 ? 0 : array.shape()[0];
-  return images == 0 ? 0 : array.shape().count() / images;
-}
-
 /// Calls body(image, first, count) for every chunk of every image, in parallel.
 template <typename Body>
 void over_chunks(const CpuDevice& device, std::int64_t images, std::int64_t count, const Body& body) {
@@ -152,7 +146,7 @@ void CpuDevice::projection(const Array& gradient, const Array& image, const Arra
   require(are_floats(gradient, total) && are_floats(image, total) && are_floats(target, total) &&
               are_floats(coefficient, gradient.shape()[0]),
           "projection");
-  const std::int64_t count = image_elements(gradient);
+  const std::int64_t count = elements_per_image(gradient);
   const std::int64_t chunks = chunks_of(count);
   // [B, chunks, 2] doubles, seen as twice as many float32.
   const Array partial = array(Type::float32, {images, chunks, 4});
@@ -187,7 +181,7 @@ void CpuDevice::step(const StepDescription& step, const StepArrays& arrays, cons
               are_floats(arrays.inverse_scale, images) && are_floats(arrays.coefficient, images) &&
               arrays.held.type() == Type::uint8 && arrays.held.shape().count() == images,
           "step");
-  const std::int64_t count = image_elements(arrays.image);
+  const std::int64_t count = elements_per_image(arrays.image);
   over_chunks(*this, images, count, [&](std::int64_t b, std::int64_t first, std::int64_t part) {
     const std::int64_t at = b * count + first;
     const float* image = elements<float>(arrays.image) + at;
@@ -226,7 +220,7 @@ void CpuDevice::select(const Array& accepted, const Array& from, bool poison, Ar
   require(accepted.type() == Type::uint8 && from.type() == to.type() && to.shape().rank() > 0 &&
               to.shape()[0] == images && from.shape().count() == to.shape().count(),
           "select");
-  const std::int64_t count = image_elements(to);
+  const std::int64_t count = elements_per_image(to);
   const std::size_t element = element_bytes(to.type());
   over_chunks(*this, images, count, [&](std::int64_t b, std::int64_t first, std::int64_t part) {
     const std::int64_t at = b * count + first;

@@ -7,7 +7,7 @@ namespace blindspot {
 
 namespace {
 
-constexpr std::int64_t stem_channels = 16;
+constexpr std::int64_t wide_stem_channels = 16;
 
 struct BlockDescription {
   std::string name;
@@ -17,9 +17,9 @@ struct BlockDescription {
 /// 3 stages of (depth − 4)/6 blocks.
 std::vector<BlockDescription> block_descriptions(const WideResNetDescription& description) {
   std::vector<BlockDescription> blocks;
-  std::int64_t in_channels = stem_channels;
+  std::int64_t in_channels = wide_stem_channels;
   for (int stage = 0; stage < 3; ++stage) {
-    const std::int64_t channels = (stem_channels << stage) * description.widen;
+    const std::int64_t channels = (wide_stem_channels << stage) * description.widen;
     for (int i = 0; i < (description.depth - 4) / 6; ++i) {
       blocks.push_back({"block" + std::to_string(stage + 1) + ".layer." + std::to_string(i), in_channels, channels,
                         stage > 0 && i == 0 ? 2 : 1});
@@ -97,7 +97,7 @@ void PreActivationBlock::forget() {
 WideResNet::WideResNet(Device& device, const NetworkInput& input, const WideResNetDescription& description,
                        const weights::StateDict& state)
     : PreparedNetwork(device, input, description.classes),
-      stem_(device, input, {stem_channels, 3, 1, 1, false}, plain_convolution(state, "conv1")),
+      stem_(device, input, {wide_stem_channels, 3, 1, 1, false}, plain_convolution(state, "conv1")),
       blocks_(make_blocks(device, description, state, stem_.output_shape())),
       last_norm_(device, weights::batch_norm_as_affine(state, "bn1")),
       average_pool_(device, blocks_.back().output_shape(), 1, 1),
@@ -139,8 +139,8 @@ void WideResNet::forget() {
 
 std::vector<weights::TensorDeclaration> declare_wide_resnet(const WideResNetDescription& description) {
   Declaration tensors;
-  tensors.convolution("conv1", stem_channels, 3, 3, false);
-  std::int64_t channels = stem_channels;
+  tensors.convolution("conv1", wide_stem_channels, 3, 3, false);
+  std::int64_t channels = wide_stem_channels;
   for (const BlockDescription& block : block_descriptions(description)) {
     tensors.batch_norm(block.name + ".bn1", block.in_channels);
     tensors.convolution(block.name + ".conv1", block.out_channels, block.in_channels, 3, false);

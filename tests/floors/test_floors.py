@@ -39,6 +39,14 @@ class Floors(unittest.TestCase):
                 with self.subTest(f"{file} includes {header}"):
                     self.assertRegex(header, allowed)
 
+    def test_onednn_is_known_to_the_cpu_device_alone(self):
+        """Which is why a second oneDNN needs no more than engine/cpu compiled again (engine/cpu/CMakeLists.txt)."""
+        for folder in ("weights", "engine", "kernels", "tools", "tests", "bench"):
+            for file in sorted((ROOT / folder).rglob("*")):
+                if file.suffix in (".cpp", ".h") and "oneapi/dnnl" in file.read_text():
+                    with self.subTest(str(file.relative_to(ROOT))):
+                        self.assertEqual(file.parent, ROOT / "engine" / "cpu")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -5,6 +5,7 @@
 #include "kernels/masked_sum.cuh"
 #include "kernels/relu.cuh"
 #include "tests/kernels/device_values.h"
+#include "tests/kernels/relu_mask.h"
 
 namespace blindspot::tests {
 namespace {
@@ -16,23 +17,6 @@ constexpr std::int64_t counts[] = {0, 1, 7, 8, 9, 77, 2048, 4095, 4096, 4097, 12
 Values with_oddities(Values values) {
   const Values odd = {std::nan(""), -0.0, 0.0, INFINITY, -INFINITY};
   for (std::size_t i = 0; i < values.size(); i += 5) values[i] = odd[i / 5 % odd.size()];
-  return values;
-}
-
-bool passes(double value) {
-  return !(value <= 0);
-}
-
-Values mask_of(const Values& values) {
-  Values bytes((values.size() + 7) / 8);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (passes(values[i])) bytes[i / 8] += 1 << (i % 8);
-  }
-  return bytes;
-}
-
-Values masked(Values values, const Values& signs) {
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = passes(signs[i]) ? values[i] : 0;
   return values;
 }
 

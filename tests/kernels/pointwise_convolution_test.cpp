@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/kernels/device_values.h"
+#include "tests/kernels/relu_mask.h"
 
 namespace blindspot::tests {
 namespace {
@@ -62,19 +63,13 @@ struct Subject {
   }
 };
 
-Values bits_of(const Values& values) {
-  Values bytes((values.size() + 7) / 8);
-  for (std::size_t i = 0; i < values.size(); ++i) bytes[i / 8] += values[i] > 0 ? 1 << (i % 8) : 0;
-  return bytes;
-}
-
 template <class T>
 void check(const Subject<T>& subject, const Options& options) {
   const auto& [pixels, in_channels, out_channels] = subject.sizes;
   const DeviceValues<T> x(subject.x), weight(subject.weight);
   const DeviceValues<T> y(options.accumulate ? subject.before : room(pixels * out_channels));
   const DeviceValues<float> bias(subject.bias);
-  const DeviceValues<std::uint8_t> relu_mask(room(pixels * out_channels / 8)), masked(bits_of(subject.signs));
+  const DeviceValues<std::uint8_t> relu_mask(room(pixels * out_channels / 8)), masked(mask_of(subject.signs));
   kernels::PointwiseEpilogue epilogue;
   epilogue.accumulate = options.accumulate;
   if (options.bias) epilogue.bias = bias.data();
@@ -86,7 +81,7 @@ void check(const Subject<T>& subject, const Options& options) {
   CHECK(largest_error(result, expected) < tolerance<T>());
   if (!options.relu || options.masked) return;
   // Sums next to zero may round to either side; the bits have to tell what was stored.
-  CHECK(relu_mask.values() == bits_of(result));
+  CHECK(relu_mask.values() == mask_of(result));
 }
 
 }  // namespace

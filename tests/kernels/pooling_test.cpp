@@ -6,6 +6,7 @@
 #include "kernels/max_pool.cuh"
 #include "kernels/subsample_shortcut.cuh"
 #include "tests/kernels/device_values.h"
+#include "tests/kernels/relu_mask.h"
 
 namespace blindspot::tests {
 namespace {
@@ -28,19 +29,6 @@ struct Image {
           for (Index c = 0; c < channels; ++c) body(n, row, column, c);
   }
 };
-
-Values mask_of(const Values& signs) {
-  Values bytes((signs.size() + 7) / 8);
-  for (std::size_t i = 0; i < signs.size(); ++i) {
-    if (signs[i] > 0) bytes[i / 8] += 1 << (i % 8);
-  }
-  return bytes;
-}
-
-Values masked(Values values, const Values& signs) {
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = signs[i] > 0 ? values[i] : 0;
-  return values;
-}
 
 struct Pooled {
   Values y, tap, dx;

@@ -12,7 +12,7 @@ namespace blindspot::tools::report {
 
 namespace {
 
-constexpr double figure_width = 320, figure_height = 200;
+constexpr double histogram_width = 320, histogram_height = 200;
 
 /// Bins between round numbers that hold all values.
 struct Bins {
@@ -86,13 +86,14 @@ Figure histogram_figure(const Histogram& histogram) {
                 histogram.title,
                 fmt::format("Histogram of {}: from {:.4g} to {:.4g}, median {:.4g}.",
                             counted(histogram.values.size(), "pair"), *least, *most, median),
-                figure_width,
-                figure_height,
+                histogram_width,
+                histogram_height,
                 nullptr};
   figure.draw = [histogram, median](Canvas& canvas) {
     const Bins bins = bins_of(histogram.values);
     const auto highest = static_cast<double>(*std::max_element(bins.counts.begin(), bins.counts.end()));
-    const Axes axes{{38, 28}, figure_width - 38 - 24, figure_height - 28 - 46, bins.range, {0, std::max(highest, 4.0)}};
+    const Axes axes{
+        {38, 28}, histogram_width - 38 - 24, histogram_height - 28 - 46, bins.range, {0, std::max(highest, 4.0)}};
     axes.draw(canvas, histogram.unit, 4, 4);
     const double step = bins.range.length() / static_cast<double>(bins.counts.size());
     for (std::size_t i = 0; i < bins.counts.size(); ++i) {
@@ -104,7 +105,7 @@ Figure histogram_figure(const Histogram& histogram) {
     const Point middle = axes.at(median, 0);
     const std::array<Point, 2> mark{Point{middle.x, axes.top_left.y}, middle};
     canvas.line(mark, {{Ink::target, {}}, 1.5, true});
-    canvas.text({figure_width - 24, 16}, "median " + number(median),
+    canvas.text({histogram_width - 24, 16}, "median " + number(median),
                 {small_letter_size, Anchor::end, Ink::target, true});
     canvas.text({38, 16}, "pairs", {small_letter_size, Anchor::middle, Ink::muted, false});
   };

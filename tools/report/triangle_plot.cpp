@@ -15,7 +15,7 @@ namespace blindspot::tools::report {
 
 namespace {
 
-constexpr double figure_width = 440, picture_side = 72, figure_margin = 8, bar_space = 52, most_height = 330;
+constexpr double triangle_width = 440, picture_side = 72, figure_margin = 8, bar_space = 52, most_height = 330;
 constexpr double band_width = 0.02;
 
 double squared_distance(const Picture& a, const Picture& b) {
@@ -124,7 +124,7 @@ void draw_points(Canvas& canvas, const Triangle& triangle, const std::array<Poin
 void draw_bar(Canvas& canvas, const TriangleLayout& layout) {
   constexpr double bar_width = 12;
   constexpr int steps = 50;
-  const double left = figure_width - 40, top = figure_margin + 12, height = layout.height - 2 * figure_margin - 24;
+  const double left = triangle_width - 40, top = figure_margin + 12, height = layout.height - 2 * figure_margin - 24;
   for (int i = 0; i < steps; ++i) {
     const double low = top + height * (1 - (i + 1.0) / steps);
     const Paint paint = Paint::of(confidence_colour((i + 0.5) / steps));
@@ -176,11 +176,11 @@ TriangleLayout triangle_layout(const std::array<Picture, 3>& corners) {
     }
   }
   const double left = std::min(0.0, apex.x), right = std::max(1.0, apex.x);
-  const double room = figure_width - bar_space - 2 * figure_margin - picture_side;
+  const double room = triangle_width - bar_space - 2 * figure_margin - picture_side;
   const double scale = std::min(room / (right - left), most_height / apex.y);
   const double start = figure_margin + picture_side / 2 + (room - scale * (right - left)) / 2;
   const double top = figure_margin + picture_side + 4, base = top + scale * apex.y;
-  layout.width = figure_width;
+  layout.width = triangle_width;
   layout.height = base + 4 + picture_side + figure_margin;
   layout.corners = {Point{start - scale * left, base}, Point{start + scale * (1 - left), base},
                     Point{start + scale * (apex.x - left), top}};
