@@ -37,6 +37,14 @@ FolderConfiguration folder_configuration_from(const json& document, const std::s
       }
       configuration.classes.push_back(label->get<std::string>());
     }
+  } else if (document.contains("label_names") && document["label_names"].is_array()) {  // timm's
+    for (const json& name : document["label_names"]) {
+      if (!name.is_string()) {
+        configuration.classes.clear();
+        break;
+      }
+      configuration.classes.push_back(name.get<std::string>());
+    }
   }
   return configuration;
 }

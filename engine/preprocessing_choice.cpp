@@ -48,6 +48,22 @@ void apply_options(const PreprocessingOptions& options, Preprocessing& chosen) {
   if (options.deviation) chosen.deviation = *options.deviation;
 }
 
+/// transformers' preprocessor_config.json goes before what timm writes into config.json.
+std::optional<PreprocessingChoice> written_in_folder(const std::filesystem::path& folder,
+                                                     const Preprocessing& family_default) {
+  if (const auto file = folder / "preprocessor_config.json"; std::filesystem::exists(file)) {
+    const JsonDocument document(read_small_json_file(file));
+    return PreprocessingChoice{preprocessing_from_hugging_face(*document, family_default, file.string()),
+                               "preprocessor_config.json", false};
+  }
+  const auto file = folder / "config.json";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const JsonDocument document(read_small_json_file(file));
+  const auto written = preprocessing_from_timm(*document, family_default, file.string());
+  if (!written) return std::nullopt;
+  return PreprocessingChoice{*written, "config.json", false};
+}
+
 }  // namespace
 
 PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
@@ -62,11 +78,8 @@ PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
     choice = {preprocessing_from_json(written->second, family_default, file_name), "the weight file's metadata", false};
   } else if (catalogued != nullptr && catalogued->preprocessing) {
     choice = {*catalogued->preprocessing, fmt::format("the catalogue's {}", catalogued->name), false};
-  } else if (folder && std::filesystem::exists(*folder / "preprocessor_config.json")) {
-    const std::filesystem::path file = *folder / "preprocessor_config.json";
-    const JsonDocument document(read_small_json_file(file));
-    choice = {preprocessing_from_hugging_face(*document, family_default, file.string()), "preprocessor_config.json",
-              false};
+  } else if (folder) {
+    choice = written_in_folder(*folder, family_default).value_or(choice);
   }
   const bool has_options = options.mean || options.deviation || options.input_size || options.resize || options.crop ||
                            options.interpolation;

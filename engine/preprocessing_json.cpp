@@ -100,12 +100,10 @@ HuggingFaceSize read_hugging_face_size(const json& size, const std::string& file
   refuse(file, R"(`size` is neither a number nor {"height", "width"} nor {"shortest_edge"})");
 }
 
-/// ConvNeXt's and ResNet's rule in transformers: below 384 pixels the crop keeps a share of the resized picture, from
-/// 384 on both sides are resized.
+/// The size to resize to of which the crop keeps this share.
 int resize_of_share(int crop, const json& share, const std::string& file) {
   const double kept = share.is_number() ? share.get<double>() : 0;
   if (!(kept > 0 && kept <= 1)) refuse(file, "`crop_pct` is not a number above 0 and up to 1");
-  if (crop >= 384) return 0;
   const double resize = std::floor(crop / kept);
   if (resize > 65535) refuse(file, fmt::format("`crop_pct` is {}, which is too small", kept));
   return static_cast<int>(resize);
@@ -132,7 +130,9 @@ void apply_hugging_face_sizes(const json& document, const std::string& file, Pre
     preprocessing.resize = size.sides == Sides::both ? 0 : size.pixels;
   } else if (!share.is_null() && size.sides != Sides::both) {
     preprocessing.crop = size.pixels;
-    preprocessing.resize = resize_of_share(size.pixels, share, file);
+    // ConvNeXt's and ResNet's rule in transformers: from 384 pixels on both sides are resized, and nothing is cropped.
+    const int resize = resize_of_share(size.pixels, share, file);
+    preprocessing.resize = size.pixels >= 384 ? 0 : resize;
   } else if (crops) {
     refuse(file, "`do_center_crop` without `crop_size`");
   } else if (size.sides == Sides::shorter) {
@@ -144,6 +144,29 @@ void apply_hugging_face_sizes(const json& document, const std::string& file, Pre
     preprocessing.resize = 0;
   }
   preprocessing.input_size = preprocessing.crop;
+}
+
+/// timm: the shorter side to floor(size / crop_pct), 0.875 if nothing is said, and the middle of it; or both sides
+/// ("squash").
+void apply_timm_sizes(const json& configuration, const std::string& file, Preprocessing& preprocessing) {
+  const json& size = value_of(configuration, "input_size");
+  const json& share = value_of(configuration, "crop_pct");
+  const json& mode = value_of(configuration, "crop_mode");
+  if (size.is_null() && share.is_null() && mode.is_null()) return;
+  if (!size.is_null()) {
+    if (!size.is_array() || size.size() != 3 || size[0] != 3 || size[1] != size[2]) {
+      refuse(file, "`input_size` is not [3, size, size]");
+    }
+    preprocessing.crop = read_size(size[1], "input_size", 1, file);
+    preprocessing.input_size = preprocessing.crop;
+  }
+  preprocessing.resize = resize_of_share(preprocessing.crop, share.is_null() ? json(0.875) : share, file);
+  const std::string how = mode.is_null() ? "center" : mode.is_string() ? mode.get<std::string>() : "";
+  if (how == "center") return;
+  if (how != "squash" || preprocessing.resize != preprocessing.crop) {
+    refuse(file, R"(`crop_mode` is neither "center" nor, with `crop_pct` 1, "squash")");
+  }
+  preprocessing.resize = 0;
 }
 
 }  // namespace
@@ -211,6 +234,23 @@ Preprocessing preprocessing_from_hugging_face(const json& document, const Prepro
     preprocessing.mean = {0, 0, 0};
     preprocessing.deviation = {1, 1, 1};
   }
+  check_written(preprocessing, file);
+  return preprocessing;
+}
+
+std::optional<Preprocessing> preprocessing_from_timm(const json& document, const Preprocessing& defaults,
+                                                     const std::string& file) {
+  const json& configuration = value_of(document, "pretrained_cfg");
+  if (configuration.is_null()) return std::nullopt;
+  if (!configuration.is_object()) refuse(file, "`pretrained_cfg` is not a JSON object");
+  Preprocessing preprocessing = defaults;
+  apply_timm_sizes(configuration, file, preprocessing);
+  const json& interpolation = value_of(configuration, "interpolation");
+  const json& mean = value_of(configuration, "mean");
+  const json& deviation = value_of(configuration, "std");
+  if (!interpolation.is_null()) preprocessing.interpolation = read_interpolation(interpolation, file);
+  if (!mean.is_null()) preprocessing.mean = read_channels(mean, "mean", file);
+  if (!deviation.is_null()) preprocessing.deviation = read_channels(deviation, "std", file);
   check_written(preprocessing, file);
   return preprocessing;
 }

@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!fuzz::run_bounded(size, [&] { document = parse_bounded(text, "input.json"); })) return 0;
   fuzz::run_bounded(size, [&] { folder_configuration_from(document, "config.json"); });
   fuzz::run_bounded(size, [&] { preprocessing_from_hugging_face(document, {}, "preprocessor_config.json"); });
+  fuzz::run_bounded(size, [&] { preprocessing_from_timm(document, {}, "config.json"); });
   fuzz::run_bounded(size, [&] { classes_of_metadata({{"classes", text}}, "input.safetensors"); });
   fuzz::run_bounded(size, [&] {
     const Preprocessing read = preprocessing_from_json(text, {}, "input.safetensors");

@@ -91,6 +91,11 @@ CONFIGURATIONS = {
     "plain": '{"size": 224, "do_center_crop": false, "crop_size": {"height": 224, "width": 224}}',
     "metadata": '{"input_size": 32, "resize": 0, "interpolation": "bilinear", "crop": 32, "mean": [0, 0, 0], "std": [1, 1, 1]}',
     "classes": '["ant", "bee", "caf\\u00e9"]',
+    "timm": '{"label_names": ["ant", "bee"], "pretrained_cfg": {"input_size": [3, 16, 16], "interpolation": "bicubic", '
+            '"crop_pct": 0.9, "crop_mode": "center", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}',
+    "timm-squash": '{"pretrained_cfg": {"input_size": [3, 16, 16], "crop_pct": 1, "crop_mode": "squash"}}',
+    "timm-not-square": '{"label_names": [1], "pretrained_cfg": {"input_size": [3, 16, 17]}}',
+    "timm-border": '{"pretrained_cfg": {"crop_mode": "border"}}',
     # What is refused, so that mutations start from there too.
     "not-square": '{"size": {"height": 16, "width": 17}}',
     "two-crops": '{"size": {"height": 256, "width": 256}, "crop_size": 224}',

@@ -92,6 +92,45 @@ TEST_CASE("what a preprocessor_config.json asks for and cannot be done is refuse
   }
 }
 
+TEST_CASE("what timm writes into config.json") {
+  const TemporaryFolder folder;
+  const auto chosen_of = [&](const std::string& configuration) {
+    folder.write("config.json", R"({"architecture": "resnet50", "pretrained_cfg": )" + configuration + "}");
+    return choose_preprocessing({}, {}, nullptr, folder.path(), {}, "resnet50", "model.safetensors");
+  };
+  const PreprocessingChoice whole = chosen_of(R"({"input_size": [3, 160, 160], "interpolation": "bicubic",
+      "crop_pct": 0.95, "crop_mode": "center", "mean": [0.5, 0.25, 0.5], "std": [0.5, 0.5, 0.125]})");
+  const Preprocessing expected{160, 168, 160, Interpolation::bicubic, {0.5F, 0.25F, 0.5F}, {0.5F, 0.5F, 0.125F}};
+  CHECK(whole.preprocessing == expected);
+  CHECK(whole.source == "config.json");
+  CHECK_FALSE(whole.assumed);
+  CHECK(chosen_of(R"({"input_size": [3, 224, 224]})").preprocessing.resize == 256);
+  CHECK(chosen_of(R"({"input_size": [3, 384, 384], "crop_pct": 1.0})").preprocessing.resize == 384);
+  CHECK(chosen_of(R"({"input_size": [3, 384, 384], "crop_pct": 1.0, "crop_mode": "squash"})").preprocessing.resize ==
+        0);
+  CHECK(chosen_of("{}").preprocessing == Preprocessing{});
+  CHECK(chosen_of("null").assumed);
+  for (const auto& entry : std::vector<std::pair<std::string, std::string>>{
+           {R"({"input_size": [3, 224, 200]})", "input_size"},
+           {R"({"input_size": [1, 224, 224]})", "input_size"},
+           {R"({"input_size": 224})", "input_size"},
+           {R"({"input_size": [3, "a", "a"]})", "input_size"},
+           {R"({"crop_pct": 0})", "crop_pct"},
+           {R"({"crop_mode": "border"})", "crop_mode"},
+           {R"({"crop_mode": "squash", "crop_pct": 0.9})", "crop_mode"},
+           {R"({"interpolation": "random"})", "interpolation"},
+           {R"({"mean": [1]})", "mean"},
+           {"[1]", "pretrained_cfg"},
+       }) {
+    CAPTURE(entry.first);
+    const std::string message = refusal([&] { chosen_of(entry.first); });
+    CAPTURE(message);
+    CHECK(names(message, {"config.json", entry.second}));
+  }
+  const PreprocessingChoice both = chosen(folder, R"({"size": 240})");
+  CHECK(both.source == "preprocessor_config.json");
+}
+
 TEST_CASE("bad metadata is the file's fault, bad options are the user's") {
   const auto choose = [](const std::string& written, const PreprocessingOptions& options) {
     return choose_preprocessing(options, {{"preprocessing", written}}, nullptr, {}, {}, "resnet50",

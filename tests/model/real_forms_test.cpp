@@ -211,6 +211,20 @@ TEST_CASE("residual networks in a folder of Hugging Face") {
   }
 }
 
+TEST_CASE("a folder of timm") {
+  const TemporaryFolder folder;
+  const Architecture architecture = small_resnet(false);
+  write(folder.path() / "model.safetensors", rule_made(architecture));
+  folder.write("config.json", R"({"architecture": "resnet18", "label_names": ["a", "b", "c", "d", "e", "f", "g"],
+    "pretrained_cfg": {"input_size": [3, 32, 32], "crop_pct": 0.8, "mean": [0.5, 0.5, 0.5]}})");
+  const ModelSource source = opened(folder.path());
+  check_is(source, architecture);
+  CHECK(source.information.classes == std::vector<std::string>{"a", "b", "c", "d", "e", "f", "g"});
+  CHECK(source.information.preprocessing.resize == 40);
+  CHECK(source.information.preprocessing.mean == std::array<float, 3>{0.5F, 0.5F, 0.5F});
+  CHECK_FALSE(source.information.preprocessing_assumed);
+}
+
 TEST_CASE("prefixes and companions of RobustBench and of robust training") {
   const TemporaryFolder folder;
   const auto file = folder.path() / "robust.safetensors";
