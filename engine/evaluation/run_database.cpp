@@ -152,14 +152,16 @@ std::vector<EvaluatedHull> RunDatabase::hulls(std::int64_t model) const {
 std::vector<std::int64_t> RunDatabase::selected_targets(std::int64_t count) const {
   constexpr float least_probability = 0.6F;
   const std::vector<EvaluatedImage> all = images();
-  std::vector<int> right(all.size(), 0);
+  std::vector<std::size_t> right(all.size(), 0);
   const std::vector<EvaluatedModel> networks = models();
-  std::vector<std::int32_t> classes(all.size(), 0);
+  // Without a label there is no being right: the networks must agree, so that the image has one class for all of them.
+  std::vector<std::optional<std::int32_t>> classes(all.size());
   for (const EvaluatedModel& network : networks) {
     for (const EvaluatedInput& input : inputs(network.number)) {
       const auto image = static_cast<std::size_t>(input.image);
-      classes[image] = all[image].label.value_or(input.predicted);
-      if (input.dropped_reason.empty() && input.probability > least_probability) ++right[image];
+      if (!classes[image]) classes[image] = all[image].label.value_or(input.predicted);
+      const bool is_right = input.dropped_reason.empty() && input.predicted == *classes[image];
+      if (is_right && input.probability > least_probability) ++right[image];
     }
   }
   std::vector<std::int64_t> selected;
@@ -167,9 +169,9 @@ std::vector<std::int64_t> RunDatabase::selected_targets(std::int64_t count) cons
   for (const EvaluatedImage& image : all) {
     const auto number = static_cast<std::size_t>(image.number);
     if (count > 0 && static_cast<std::int64_t>(selected.size()) == count) break;
-    if (networks.empty() || right[number] != static_cast<int>(networks.size())) continue;
-    if (std::find(taken.begin(), taken.end(), classes[number]) != taken.end()) continue;
-    taken.push_back(classes[number]);
+    if (networks.empty() || right[number] != networks.size()) continue;
+    if (std::find(taken.begin(), taken.end(), *classes[number]) != taken.end()) continue;
+    taken.push_back(*classes[number]);
     selected.push_back(image.number);
   }
   return selected;

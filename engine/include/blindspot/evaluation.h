@@ -187,7 +187,7 @@ class RunDatabase {
   /// Of sources whose rounds are all done, by source, first round, second round.
   std::vector<EvaluatedHull> hulls(std::int64_t model) const;
   /// Images that the target selection chooses (up to `count`, 0: all): in seeded order the first of each class that
-  /// every network in the database classifies right with p > 0.6.
+  /// every network in the database classifies right with p > 0.6; without labels, that all take for the same class.
   std::vector<std::int64_t> selected_targets(std::int64_t count) const;
 
   /// PNG of an image as the network sees it.
