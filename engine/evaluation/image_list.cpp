@@ -91,9 +91,10 @@ void find_in_class_folders(const std::vector<fs::directory_entry>& entries, cons
       continue;
     }
     for (const fs::directory_entry& image : entries_of(entry.path(), own)) {
-      if (is_folder(image)) continue;
       const std::string image_name = name + "/" + image.path().filename().string();
-      if (const std::string reason = reason_against(image); !reason.empty()) {
+      if (is_folder(image)) {
+        found.unreadable.emplace_back(image_name, "is a folder within a class folder; its images belong beside it");
+      } else if (const std::string reason = reason_against(image); !reason.empty()) {
         found.unreadable.emplace_back(image_name, reason);
       } else {
         found.images.push_back({image_name, image.path(), static_cast<std::int32_t>(found.classes)});

@@ -299,6 +299,15 @@ class Images(EvaluateTest):
         self.assert_refused(run(*self.small(images)), [3], "classes up to 10", "demo-resnet")
 
 
+    def test_images_in_a_folder_within_a_class_are_left_out_and_named(self):
+        images = self.folder / "images"
+        for name in ("0/0.png", "1/1.png", "1/deeper/2.png"):
+            (images / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.picture(int(name[-5])), images / name)
+        document = self.document("evaluate", *self.small(images), exit_code=5)
+        self.assertEqual([entry["image"] for entry in document["unreadable"]], ["1/deeper"])
+        self.assertEqual(document["pairs_done"], 4)
+
 class Refusals(EvaluateTest):
     def test_other_parameters_name_both_values(self):
         for option, value, before in (("--delta", 0.1, "0.2"), ("--seed", 3, "0"), ("--step-size", 0.5, "0.01")):

@@ -60,6 +60,7 @@ TEST_CASE("class folders are classes in the order of their names") {
   folder.picture("a/1.png");
   folder.picture("c/x.png");
   folder.picture(".hidden/x.png");
+  folder.picture("b/deeper/x.png");
   folder.text("loose.txt", "a note");
   const FoundImages found = find_images(folder.path(), {});
   REQUIRE(found.images.size() == 3);
@@ -68,8 +69,10 @@ TEST_CASE("class folders are classes in the order of their names") {
   CHECK(found.images[1].label == 1);
   CHECK(found.images[2].label == 2);
   CHECK(found.classes == 3);
-  REQUIRE(found.unreadable.size() == 1);
-  CHECK(found.unreadable[0].first == "loose.txt");
+  REQUIRE(found.unreadable.size() == 2);
+  CHECK(found.unreadable[0].first == "b/deeper");
+  CHECK(contains(found.unreadable[0].second, "is a folder within a class folder"));
+  CHECK(found.unreadable[1].first == "loose.txt");
   CHECK_THROWS_AS(find_images(folder.path(), folder.path() / "loose.txt"), Error);
 }
 
