@@ -100,6 +100,14 @@ void print_summary(const EvaluationSummary& summary, const EvaluateOptions& opti
 }
 
 std::string duration(double seconds) {
+/// Names the networks that nothing but the command line tells of: `table` and `report` cannot miss them.
+std::string stop_message(const EvaluationSummary& summary) {
+  std::string networks;
+  for (const std::string& name : summary.not_begun) networks += (networks.empty() ? "" : ", ") + name;
+  return "stopped; the same command goes on from here" +
+         (networks.empty() ? "" : fmt::format("; not begun, and not in the run database yet: {}", networks));
+}
+
   if (seconds < 120) return fmt::format("{:.0f} s", seconds);
   if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
   return fmt::format("{:.1f} h", seconds / 3600);
@@ -177,7 +185,7 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
     };
     summary = evaluate(run);
     if (options.lpips.empty()) display.message("without --lpips there is no LPIPS: null in the run database");
-    if (summary.stopped) display.message("stopped; the same command goes on from here");
+    if (summary.stopped) display.message(stop_message(summary));
   }
   print_summary(summary, options);
   if (summary.stopped) return stop.exit_code();

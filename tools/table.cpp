@@ -31,14 +31,22 @@ void say_what_is_missing(const RunDatabase& database) {
                              shard.count);
   }
   for (const EvaluatedModel& model : database.models()) {
-    std::int64_t pairs = 0;
+    std::int64_t sources = 0;
     for (const EvaluatedInput& input : database.inputs(model.number)) {
-      if (input.dropped_reason.empty() && input.image % shard.count == shard.number - 1) pairs += rounds;
+      if (input.dropped_reason.empty() && input.image % shard.count == shard.number - 1) ++sources;
     }
     const auto done = static_cast<std::int64_t>(database.pairs(model.number).size());
-    if (done == pairs) continue;
-    std::cerr << fmt::format("{}: {} of {} of {} done\n", database.path().string(), done, counted(pairs, "pair"),
-                             model.information.name);
+    if (done != sources * rounds) {
+      std::cerr << fmt::format("{}: {} of {} of {} done\n", database.path().string(), done,
+                               counted(sources * rounds, "pair"), model.information.name);
+    }
+    if (rounds < 2) continue;
+    // A source's triangles follow its last pair: a run may end between the two.
+    std::set<std::int64_t> with_triangles;
+    for (const EvaluatedHull& hull : database.hulls(model.number)) with_triangles.insert(hull.source);
+    if (static_cast<std::int64_t>(with_triangles.size()) == sources) continue;
+    std::cerr << fmt::format("{}: the triangles of {} of {} of {} done\n", database.path().string(),
+                             with_triangles.size(), counted(sources, "source"), model.information.name);
   }
 }
 

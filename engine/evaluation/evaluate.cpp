@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <set>
 
 #include "blindspot/error.h"
 #include "blindspot/evaluation.h"
@@ -152,7 +153,10 @@ class Evaluation {
 };
 
 }  // namespace
+    std::set<std::int64_t> known;
+    for (const EvaluatedModel& model : read_models(store.connection())) known.insert(model.number);
 }  // namespace evaluation
+      if (!known.contains(network.row.number)) summary_.not_begun.push_back(network.row.information.name);
 
 EvaluationSummary evaluate(const EvaluationOptions& options) {
   EvaluationSummary summary;

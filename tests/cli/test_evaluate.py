@@ -155,8 +155,18 @@ class Running(EvaluateTest):
     def test_two_processes_on_one_database(self):
         database = self.folder / "run.db"
         first = self.start(*self.command(database, iterations=100_000))
+                self.assertNotIn(b"not begun", stderr)
         while b"pairs to walk" not in first.stderr.readline():
             self.assertIsNone(first.poll())
+    def test_stopped_before_the_last_network_began(self):
+        command = self.command(self.folder / "run.db", iterations=100_000)
+        command.insert(2, "demo-vit")
+        process = self.start(*command)
+        while b"pairs to walk" not in (line := process.stderr.readline()):
+            self.assertTrue(line, "it ended by itself")
+        process.send_signal(signal.SIGINT)
+        self.assertRegex(process.communicate(timeout=60)[1].decode(), "goes on from here; not begun.*: demo-vit\n")
+
         self.assert_refused(run(*self.command(database)), [3], "run.db", "another process")
         # Reading is free.
         self.succeed("table", database)
@@ -435,6 +445,18 @@ class Tables(EvaluateTest):
         for name, label, predicted, probability in connection.execute(
                 "SELECT name, label, predicted, probability FROM images JOIN inputs ON image = number ORDER BY number"):
             if predicted == label and probability > 0.6:
+    def test_missing_triangles_are_said(self):
+        self.assertEqual(self.succeed("table", self.whole).stderr, b"")
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        connection = sqlite3.connect(database)
+        connection.execute("DELETE FROM hulls WHERE source < 3")
+        connection.commit()
+        connection.close()
+        message = self.succeed("table", database).stderr.decode()
+        self.assertIn("triangles of 5 of 8 sources of demo-resnet", message)
+        self.assertNotIn("pairs", message)
+
                 chosen.setdefault(label, pathlib.Path(name).stem)
         connection.close()
         folder = self.folder / "targets"

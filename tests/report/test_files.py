@@ -236,12 +236,16 @@ class Evaluations(ProgramTest):
         return database
 
     def test_an_unfinished_evaluation_says_so(self):
-        self.assertNotRegex(self.lead(self.whole)[0], "finished|part")
+        self.assertNotRegex(self.lead(self.whole)[0], "finished|part|Triangles")
         part = self.lead(self.part)[0]
         self.assertIn("part 2 of 2", part)
         self.assertNotIn("finished", part)
         unfinished = self.changed("DELETE FROM hulls; DELETE FROM pairs WHERE model = (SELECT max(model) FROM pairs) AND round = 1")
         self.assertIn("not finished: here are 12 of its 16 pairs", self.lead(unfinished)[0])
+        # All pairs, but a network's triangles are not all there.
+        lead = self.lead(self.changed("DELETE FROM hulls WHERE model = 1 AND source < 3"))[0]
+        self.assertIn("Triangles are measured for 5 of its 8 sources", lead)
+        self.assertNotIn("not finished", lead)
 
     def test_a_network_without_triangles_has_dashes(self):
         caption = "Confidence over the triangles"

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "blindspot/evaluation.h"
 #include "blindspot/hull.h"
@@ -150,7 +152,9 @@ class DatabaseInput final : public ReportInput {
     const auto rounds = static_cast<std::size_t>(database_.parameters().rounds);
     for (const EvaluatedInput& seen : database_.inputs(model.number)) {
       if (seen.dropped_reason.empty()) {
-        if (seen.image % shard_.count == shard_.number - 1) data_.pairs_planned += rounds;
+        if (seen.image % shard_.count != shard_.number - 1) continue;
+        data_.pairs_planned += rounds;
+        if (rounds > 1) ++data_.sources_planned;
         continue;
       }
       data_.left_out.emplace_back(labels_of_models_.at(information.name) + ": " + names_.at(seen.image),
@@ -165,6 +169,9 @@ class DatabaseInput final : public ReportInput {
     result.run = data_.runs.size() - 1;
     result.round = static_cast<std::size_t>(pair.round);
     result.source = {names_.at(pair.source), pair.source_class, labels.label(pair.source_class),
+    std::set<std::int64_t> with_triangles;
+    for (const EvaluatedHull& hull : database_.hulls(model.number)) with_triangles.insert(hull.source);
+    data_.sources_with_triangles += with_triangles.size();
                      pair.source_probability};
     result.target = {names_.at(pair.target), pair.target_class, labels.label(pair.target_class),
                      pair.target_image_probability};

@@ -179,6 +179,11 @@ std::string what_is_missing(const ReportData& data) {
                                     : fmt::format(" The run is not finished: here are {} of its {}.", data.pairs.size(),
                                                   counted(data.pairs_planned, "pair"));
   }
+  // Also where all pairs are done: a run may have ended between a source's last pair and its triangles.
+  if (data.sources_with_triangles != data.sources_planned) {
+    text += fmt::format(" Triangles are measured for {} of its {}.", data.sources_with_triangles,
+                        counted(data.sources_planned, "source"));
+  }
   if (data.parts > 1) {
     text += fmt::format(" This is part {} of {} of an evaluation; <code>blindspot merge</code> joins them.", data.part,
                         data.parts);

@@ -88,10 +88,12 @@ struct TableRow {
 };
 
 struct ReportData {
-  std::string title, origin;         ///< what it is about; the file or folder that it was read from
-  std::string version;               ///< of the program that made the result
-  bool interrupted = false;          ///< pairs are missing that the run was to have
-  std::size_t pairs_planned = 0;     ///< how many those would be in all; 0: not known
+  std::string title, origin;      ///< what it is about; the file or folder that it was read from
+  std::string version;            ///< of the program that made the result
+  bool interrupted = false;       ///< pairs are missing that the run was to have
+  std::size_t pairs_planned = 0;  ///< how many those would be in all; 0: not known
+  /// Of an evaluation: sources whose triangles were measured, and how many are to have them.
+  std::size_t sources_with_triangles = 0, sources_planned = 0;
   std::int64_t part = 1, parts = 1;  ///< of an evaluation: its shard
   std::vector<Run> runs;
   std::vector<Pair> pairs;

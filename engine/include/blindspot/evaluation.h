@@ -74,6 +74,7 @@ struct EvaluationSummary {
   std::vector<std::pair<std::string, std::string>> unreadable;  ///< image, reason
   std::vector<std::pair<std::string, std::string>> dropped;     ///< "network: image", reason
   std::vector<std::string> without_sources;                     ///< networks that keep no source of this shard
+  std::vector<std::string> not_begun;                           ///< networks that the database does not know yet
   bool stopped = false;                                         ///< by `cancelled`; the same call goes on
   double seconds = 0;                                           ///< of walking and measuring
   double device_busy = 0;                                       ///< share of them that the device worked
