@@ -257,6 +257,24 @@ class Evaluations(ProgramTest):
             self.assertEqual(cells, [rows[0].count("<th") - 1] * 2)
             self.assertEqual([row.count("<td>–</td>") > 0 for row in rows[1:]], [which == "min", which == "max"])
 
+    def test_the_triangle_of_a_chosen_pair_has_its_walk(self):
+        database = self.folder / "rounds.db"
+        self.succeed("evaluate", "demo-resnet", "--images", self.pictures, "-o", database, "--device", "cpu", "--limit", 8,
+                     "--rounds", 4, "--iterations", 1)
+        connection = sqlite3.connect(database)
+        pairs = connection.execute(
+            "SELECT source, round, name FROM pairs JOIN images ON number = target ORDER BY source, round").fetchall()
+        connection.close()
+        for chosen in ([2], [3], [0, 1, 2, 3], list(range(0, 32, 2))):
+            self.succeed("report", database, "-o", self.folder / "r.html", "--overwrite", "--detail",
+                         *(number + 1 for number in chosen))
+            page = (self.folder / "r.html").read_text(encoding="utf-8")
+            notes = [html.unescape(re.sub("<.*?>", "", note)) for note in re.findall("Lower left .*?</p>", page)]
+            for number in chosen:
+                name = pairs[number][2]
+                self.assertTrue([note for note in notes if f"({name})" in note], (chosen, number, notes))
+            self.assertLessEqual(len(notes), (len(chosen) + 1) // 2 if len(chosen) > 1 else 1)
+
     def test_networks_of_one_file_name_have_their_folders(self):
         database = self.changed("UPDATE models SET name = 'first/run/net.pth' WHERE number = (SELECT min(number) FROM models);"
                                 "UPDATE models SET name = 'second/run/net.pth' WHERE number = (SELECT max(number) FROM models)")

@@ -96,24 +96,32 @@ class DatabaseInput final : public ReportInput {
   }
 
   void choose(const std::vector<std::size_t>& detailed) override {
-    std::vector<std::pair<std::int64_t, std::int64_t>> sources;
-    for (const std::size_t pair : detailed) {
-      const std::pair<std::int64_t, std::int64_t> source{model_of(pair), keys_.at(pair).source};
-      if (std::find(sources.begin(), sources.end(), source) == sources.end()) sources.push_back(source);
-    }
+    std::set<WalkKey> without;
+    for (const std::size_t pair : detailed) without.insert(walk_of(pair));
     std::map<std::int64_t, std::vector<EvaluatedHull>> of_models;
     for (const EvaluatedModel& model : database_.models()) of_models[model.number] = database_.hulls(model.number);
-    for (const auto& [model, source] : sources) {
-      if (hulls_.size() == most_triangles) break;
+    for (const std::size_t pair : detailed) {
+      const auto [model, source, round] = walk_of(pair);
+      if (!without.contains({model, source, round})) continue;  // in the triangle of an earlier one
+      const EvaluatedHull* chosen = nullptr;
       for (const EvaluatedHull& hull : of_models[model]) {
-        if (hull.source != source) continue;
-        add_triangle(hull);
-        break;
+        if (hull.source != source || (hull.first_round != round && hull.second_round != round)) continue;
+        const std::int64_t other = hull.first_round == round ? hull.second_round : hull.first_round;
+        const bool serves_two = without.contains({model, source, other});
+        if (chosen == nullptr || serves_two) chosen = &hull;
+        if (serves_two) break;
       }
+      if (chosen == nullptr) continue;
+      add_triangle(*chosen);
+      without.erase({model, source, chosen->first_round});
+      without.erase({model, source, chosen->second_round});
     }
   }
 
  private:
+  using WalkKey = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // model, source, round
+
+  WalkKey walk_of(std::size_t pair) const { return {model_of(pair), keys_.at(pair).source, keys_.at(pair).round}; }
   std::int64_t model_of(std::size_t pair) const { return model_numbers_.at(data_.pairs.at(pair).run); }
 
   Picture decode(const std::vector<std::uint8_t>& png, const std::string& what) const {
@@ -161,6 +169,9 @@ class DatabaseInput final : public ReportInput {
                                   seen.dropped_reason);
     }
     for (const EvaluatedPair& pair : database_.pairs(model.number)) add_pair(pair);
+    std::set<std::int64_t> with_triangles;
+    for (const EvaluatedHull& hull : database_.hulls(model.number)) with_triangles.insert(hull.source);
+    data_.sources_with_triangles += with_triangles.size();
   }
 
   void add_pair(const EvaluatedPair& pair) {
@@ -169,9 +180,6 @@ class DatabaseInput final : public ReportInput {
     result.run = data_.runs.size() - 1;
     result.round = static_cast<std::size_t>(pair.round);
     result.source = {names_.at(pair.source), pair.source_class, labels.label(pair.source_class),
-    std::set<std::int64_t> with_triangles;
-    for (const EvaluatedHull& hull : database_.hulls(model.number)) with_triangles.insert(hull.source);
-    data_.sources_with_triangles += with_triangles.size();
                      pair.source_probability};
     result.target = {names_.at(pair.target), pair.target_class, labels.label(pair.target_class),
                      pair.target_image_probability};
