@@ -127,6 +127,24 @@ TEST_CASE("histograms count what there is") {
   }
 }
 
+TEST_CASE("each network has its own histograms, with names of files that differ") {
+  ReportData data;
+  for (const char* model : {"first/net", "first-net", "net"}) {
+    data.runs.emplace_back().model = model;
+    Pair pair;
+    pair.run = data.runs.size() - 1;
+    pair.probability = 0.1 * static_cast<double>(data.runs.size());
+    data.pairs.push_back(pair);
+  }
+  const std::vector<Histogram> histograms = histograms_of(data);
+  REQUIRE(histograms.size() == 3);
+  CHECK(histograms[0].name == "confidence-first-net");
+  CHECK(histograms[1].name == "confidence-first-net-2");
+  CHECK(histograms[2].name == "confidence-net");
+  CHECK(histograms[2].values == std::vector<double>{data.pairs[2].probability});
+  CHECK(histogram_figure(histograms[0]).title == "Final confidence in the source's class, first/net");
+}
+
 TEST_CASE("the image grid puts originals on the diagonal and leaves holes") {
   ReportData data;
   data.runs.resize(1);

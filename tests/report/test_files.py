@@ -257,6 +257,18 @@ class Evaluations(ProgramTest):
             self.assertEqual(cells, [rows[0].count("<th") - 1] * 2)
             self.assertEqual([row.count("<td>–</td>") > 0 for row in rows[1:]], [which == "min", which == "max"])
 
+    def test_histograms_are_of_one_network_each(self):
+        figures = self.folder / "figures"
+        self.succeed("report", self.whole, "-o", self.folder / "r.html", "--figures", figures)
+        measures = ("accepted", "confidence", "linf", "lost", "rmse", "ssim", "target-confidence")
+        self.assertEqual(sorted(path.stem for path in figures.glob("histogram-*.svg")),
+                         sorted(f"histogram-{measure}-{network}" for measure in measures
+                                for network in ("demo-resnet", "demo-vit")))
+        page = (self.folder / "r.html").read_text(encoding="utf-8")
+        for network in ("demo-resnet", "demo-vit"):
+            self.assertRegex(page, f"<figcaption>Final confidence in the source's class, <[a-z]+>{network}</")
+        self.assertIn("Histogram of 8 pairs", (figures / "histogram-rmse-demo-vit.svg").read_text())
+
     def test_the_triangle_of_a_chosen_pair_has_its_walk(self):
         database = self.folder / "rounds.db"
         self.succeed("evaluate", "demo-resnet", "--images", self.pictures, "-o", database, "--device", "cpu", "--limit", 8,

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <set>
 
 #include "tools/numbers.h"
 #include "tools/report/markup.h"
@@ -51,17 +53,33 @@ double median_of(std::vector<double> values) {
   return (*middle + *std::max_element(values.begin(), middle)) / 2;
 }
 
-std::vector<Histogram> histograms_of(const ReportData& data) {
+namespace {
+
+/// "first-run-net" for "first/run/net"; `taken` holds those of the networks before it.
+std::string file_name_of(const std::string& network, std::set<std::string>& taken) {
+  std::string name;
+  for (const char character : network) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(character)) != 0 || character == '.' ||
+                       character == '_' || character == '-';
+    name += plain ? character : '-';
+  }
+  std::string result = name;
+  for (int number = 2; !taken.insert(result).second; ++number) result = fmt::format("{}-{}", name, number);
+  return result;
+}
+
+std::vector<Histogram> histograms_of_run(const ReportData& data, std::size_t run) {
   std::vector<Histogram> histograms{
-      {"confidence", "Final confidence in the source's class", "confidence", {}},
-      {"lost", "Confidence lost by the walk", "confidence at the source − at the end", {}},
-      {"target-confidence", "Final confidence in the target's class", "confidence", {}},
-      {"rmse", "Root mean square distance to the target", "RMSE", {}},
-      {"linf", "Largest difference of a value to the target", "L∞", {}},
-      {"ssim", "Structural similarity to the target", "SSIM", {}},
-      {"lpips", "Perceptual distance to the target", "LPIPS", {}},
-      {"accepted", "Share of steps taken", "accepted steps / all steps", {}}};
+      {"confidence", "Final confidence in the source's class", "confidence", {}, {}},
+      {"lost", "Confidence lost by the walk", "confidence at the source − at the end", {}, {}},
+      {"target-confidence", "Final confidence in the target's class", "confidence", {}, {}},
+      {"rmse", "Root mean square distance to the target", "RMSE", {}, {}},
+      {"linf", "Largest difference of a value to the target", "L∞", {}, {}},
+      {"ssim", "Structural similarity to the target", "SSIM", {}, {}},
+      {"lpips", "Perceptual distance to the target", "LPIPS", {}, {}},
+      {"accepted", "Share of steps taken", "accepted steps / all steps", {}, {}}};
   for (const Pair& pair : data.pairs) {
+    if (pair.run != run) continue;
     const auto steps = static_cast<double>(pair.accepted + pair.rejected);
     const std::array<double, 8> values{pair.probability,
                                        pair.lost(),
@@ -79,11 +97,28 @@ std::vector<Histogram> histograms_of(const ReportData& data) {
   return histograms;
 }
 
+}  // namespace
+
+std::vector<Histogram> histograms_of(const ReportData& data) {
+  if (data.runs.size() < 2) return histograms_of_run(data, 0);
+  std::vector<Histogram> all;
+  std::set<std::string> taken;
+  for (std::size_t run = 0; run < data.runs.size(); ++run) {
+    const std::string suffix = "-" + file_name_of(data.runs[run].model, taken);
+    for (Histogram& histogram : histograms_of_run(data, run)) {
+      histogram.name += suffix;
+      histogram.network = data.runs[run].model;
+      all.push_back(std::move(histogram));
+    }
+  }
+  return all;
+}
+
 Figure histogram_figure(const Histogram& histogram) {
   const auto [least, most] = std::minmax_element(histogram.values.begin(), histogram.values.end());
   const double median = median_of(histogram.values);
   Figure figure{"histogram-" + histogram.name,
-                histogram.title,
+                histogram.title + (histogram.network.empty() ? "" : ", " + histogram.network),
                 fmt::format("Histogram of {}: from {:.4g} to {:.4g}, median {:.4g}.",
                             counted(histogram.values.size(), "pair"), *least, *most, median),
                 histogram_width,

@@ -42,6 +42,10 @@ std::string paper_table(const std::vector<TableRow>& rows, const std::string& ca
   return scrolling(caption, text + "</tbody></table>");
 }
 
+std::string titled(const Histogram& histogram) {
+  return histogram.title + (histogram.network.empty() ? "" : ", " + isolated(histogram.network));
+}
+
 /// What there is to say over the pairs of a traverse or grid, which is no evaluation.
 std::string summary_table(const ReportData& data) {
   std::string text =
@@ -58,7 +62,7 @@ std::string summary_table(const ReportData& data) {
     }
     for (const double value : histogram.values) squares += (value - sum / count) * (value - sum / count);
     text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                        histogram.title, number(sum / count),
+                        titled(histogram), number(sum / count),
                         number(count > 1 ? std::sqrt(squares / (count - 1)) : unknown), number(least),
                         number(median_of(histogram.values)), number(most));
   }
@@ -180,9 +184,13 @@ std::string numbers_section(const PageParts& parts) {
         paper_table(data.table, "Final images against their targets, mean ± sd over pairs", &TableRow::distances, 3) +
         paper_table(data.table, "Confidence over the triangles, mean ± sd over sources", &TableRow::confidences, 2);
   }
+  std::string network;
   text += "<div class=\"histograms\">\n";
   for (const Histogram& histogram : histograms_of(data)) {
-    text += figure_element(histogram_figure(histogram), histogram.title, "histogram");
+    // Each network's begin on a row of their own.
+    if (!network.empty() && histogram.network != network) text += "</div>\n<div class=\"histograms\">\n";
+    network = histogram.network;
+    text += figure_element(histogram_figure(histogram), titled(histogram), "histogram");
   }
   return text + "</div>\n";
 }

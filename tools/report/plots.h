@@ -23,9 +23,11 @@ bool has_width(const Pair& pair);
 
 struct Histogram {
   std::string name, title, unit;
+  std::string network;         ///< whose pairs these are, where there are several
   std::vector<double> values;  ///< finite
 };
-/// What there is to count over pairs: only measures that at least one pair has.
+/// What there is to count over the pairs of each network: only measures that at least one of them has. Names begin with
+/// the measure; where there are several networks, the network's follows, fit for a file and another for each.
 std::vector<Histogram> histograms_of(const ReportData& data);
 Figure histogram_figure(const Histogram& histogram);
 /// Of values, which must not be empty.
