@@ -145,6 +145,32 @@ TEST_CASE("each network has its own histograms, with names of files that differ"
   CHECK(histogram_figure(histograms[0]).title == "Final confidence in the source's class, first/net");
 }
 
+TEST_CASE("a curve is broken where the walk had no number") {
+  const auto strokes_of = [](const std::string& svg, const std::string& ink) {
+    std::vector<std::size_t> lengths;  // in points
+    for (std::size_t at = svg.find("<path"); at != std::string::npos; at = svg.find("<path", at + 1)) {
+      const std::string path = svg.substr(at, svg.find("/>", at) - at);
+      if (path.find(ink) == std::string::npos) continue;
+      lengths.push_back(1 + static_cast<std::size_t>(std::count(path.begin(), path.end(), 'L')));
+    }
+    return lengths;
+  };
+  Run run;
+  run.iterations = 60;
+  Pair pair;
+  for (int i = 0; i <= 6; ++i) {
+    const double value = i == 2 || i == 4 ? unknown : 0.9 - 0.05 * i;
+    Record record{10 * i, value, 0.1, {}};
+    record.width = {{0, 0.9, 0.9}, {0.5, value, 0.9}};
+    pair.records.push_back(record);
+  }
+  const std::string curves = standalone_svg(curve_figure(pair, run, "curves"));
+  CHECK(strokes_of(curves, "s-source") == std::vector<std::size_t>{2, 2});  // the one in between is a dot
+  CHECK(strokes_of(curves, "s-target") == std::vector<std::size_t>{7});
+  const std::string widths = standalone_svg(width_lines_figure(pair, run, "widths"));
+  CHECK(strokes_of(widths, "stroke=\"#") == std::vector<std::size_t>{7, 2, 2});
+}
+
 TEST_CASE("the image grid puts originals on the diagonal and leaves holes") {
   ReportData data;
   data.runs.resize(1);

@@ -64,4 +64,21 @@ void Axes::draw(Canvas& canvas, const std::string& x_title, int x_ticks, int y_t
   canvas.text({top_left.x + width / 2, bottom + 36}, x_title, {small_letter_size, Anchor::middle, Ink::muted, false});
 }
 
+void Axes::draw_curve(Canvas& canvas, std::span<const Point> values, const Stroke& stroke) const {
+  std::vector<Point> piece;
+  const auto end_piece = [&] {
+    if (piece.size() == 1) canvas.disc(piece[0], stroke.width / 2, stroke.paint, {});
+    if (piece.size() > 1) canvas.line(piece, stroke);
+    piece.clear();
+  };
+  for (const Point& value : values) {
+    if (std::isfinite(value.y)) {
+      piece.push_back(at(value.x, value.y));
+    } else {
+      end_piece();
+    }
+  }
+  end_piece();
+}
+
 }  // namespace blindspot::tools::report

@@ -1,6 +1,7 @@
 // The frame of a plot: ranges, ticks and labels. Uses canvas.h.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct Axes {
   Point at(double x_value, double y_value) const;
   /// Rules at the ticks of y, ticks of x beneath, and what is measured.
   void draw(Canvas& canvas, const std::string& x_title, int x_ticks, int y_ticks) const;
+  /// Joins values that follow each other; where one has no number the line is broken. One alone is a dot.
+  void draw_curve(Canvas& canvas, std::span<const Point> values, const Stroke& stroke) const;
 };
 
 inline constexpr double letter_size = 13, small_letter_size = 12;

@@ -14,15 +14,15 @@ namespace {
 constexpr double figure_width = 420, figure_height = 254;
 constexpr double top = 46;  // room for a legend of two lines: names of classes may be long
 
-/// The finite points of one curve; gaps where the walk had no number.
-void draw_curve(Canvas& canvas, const Axes& axes, const std::vector<Record>& records, double Record::*value, Ink ink) {
-  std::vector<Point> points;
-  for (const Record& record : records) {
-    if (!std::isfinite(record.*value)) continue;
-    points.push_back(axes.at(static_cast<double>(record.iteration), record.*value));
+/// One curve with its points; gaps where the walk had no number.
+void draw_records(Canvas& canvas, const Axes& axes, const std::vector<Record>& records, double Record::*value,
+                  Ink ink) {
+  std::vector<Point> values;
+  for (const Record& record : records) values.push_back({static_cast<double>(record.iteration), record.*value});
+  axes.draw_curve(canvas, values, {{ink, {}}, 2, false});
+  for (const Point& point : values) {
+    if (std::isfinite(point.y)) canvas.disc(axes.at(point.x, point.y), 2.4, {ink, {}}, {});
   }
-  canvas.line(points, {{ink, {}}, 2, false});
-  for (const Point& point : points) canvas.disc(point, 2.4, {ink, {}}, {});
 }
 
 void draw_legend(Canvas& canvas, const Pair& pair) {
@@ -64,8 +64,8 @@ Figure curve_figure(const Pair& pair, const Run& run, std::string name) {
       canvas.line(limit, {{Ink::limit, {}}, 1.5, true});
       canvas.text({limit[0].x + 4, limit[0].y + 15}, "p₀ − δ", {small_letter_size, Anchor::start, Ink::muted, false});
     }
-    draw_curve(canvas, axes, pair.records, &Record::target_probability, Ink::target);
-    draw_curve(canvas, axes, pair.records, &Record::probability, Ink::source);
+    draw_records(canvas, axes, pair.records, &Record::target_probability, Ink::target);
+    draw_records(canvas, axes, pair.records, &Record::probability, Ink::source);
     draw_legend(canvas, pair);
   };
   return figure;

@@ -148,18 +148,19 @@ Figure width_lines_figure(const Pair& pair, const Run& run, std::string name) {
     const std::size_t rings = records.front().width.size();
     double lowest_label = -1e9;
     for (std::size_t ring = 0; ring < rings; ++ring) {
-      std::vector<Point> points;
+      std::vector<Point> values;
       for (const Record& record : records) {
-        if (!std::isfinite(record.width[ring].q05)) continue;
-        points.push_back(axes.at(static_cast<double>(record.iteration), record.width[ring].q05));
+        values.push_back({static_cast<double>(record.iteration), record.width[ring].q05});
       }
-      if (points.empty()) continue;
+      const auto last = std::find_if(values.rbegin(), values.rend(), [](const Point& p) { return std::isfinite(p.y); });
+      if (last == values.rend()) continue;
+      const Point end = axes.at(last->x, last->y);
       // From the path itself outwards along the colours of the map that show on white and on black.
       const Paint paint =
           Paint::of(confidence_colour(0.3 + 0.5 * (1 - static_cast<double>(ring) / static_cast<double>(rings))));
-      canvas.line(points, {paint, 2, false});
-      lowest_label = std::max(points.back().y + 4, lowest_label + 13);
-      canvas.text({points.back().x + 6, lowest_label}, fmt::format("{:.3g}", records.front().width[ring].radius),
+      axes.draw_curve(canvas, values, {paint, 2, false});
+      lowest_label = std::max(end.y + 4, lowest_label + 13);
+      canvas.text({end.x + 6, lowest_label}, fmt::format("{:.3g}", records.front().width[ring].radius),
                   {small_letter_size, Anchor::start, Ink::text, false});
     }
     canvas.text({lines_width - 4, 17}, "at distance", {small_letter_size, Anchor::end, Ink::muted, false});
