@@ -1,4 +1,6 @@
 """The page as its reader has it: sliders, triangles, sorting and keyboard in headless Chromium, nothing asked of a network."""
+import base64
+import csv
 import json
 import pathlib
 import shutil
@@ -26,17 +28,8 @@ def make_report(source, target, *more):
     return target
 
 
-class Page(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="blindspot-report-"))
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.result = write_result(cls.folder / "out", width=True)
-        write_triangle(cls.folder / "triangle.json",
-                       ["image-0.png", cls.folder / "out/final-0-1.png", cls.folder / "out/final-0-2.png"], leave_out=[(8, 2)])
-        cls.page = make_report(cls.folder / "out", cls.folder / "report.html", "--triangle", cls.folder / "triangle.json")
-        cls.browser = open_browser()
-        cls.addClassCleanup(cls.browser.quit)
+class Opened(unittest.TestCase):
+    """A page that the class has made, in a browser of its own."""
 
     def setUp(self):
         open_page(self.browser, self.page)
@@ -65,11 +58,6 @@ class Page(unittest.TestCase):
         time.sleep(0.2)
         return element
 
-    def walk(self, number=0):
-        article = self.see(self.browser.find_elements(By.CSS_SELECTOR, ".walk")[number])
-        WebDriverWait(self.browser, 5).until(lambda _: article.find_elements(By.CSS_SELECTOR, ".curve line.cursor"))
-        return article
-
     def pixel(self, image, x, y):
         return self.script("""
             const canvas = document.createElement("canvas");
@@ -78,6 +66,43 @@ class Page(unittest.TestCase):
             const context = canvas.getContext("2d");
             context.drawImage(image, 0, 0);
             return [...context.getImageData(arguments[1], arguments[2], 1, 1).data].slice(0, 3)""", image, x, y)
+
+    def triangle(self):
+        article = self.see(self.browser.find_element(By.CSS_SELECTOR, ".triangle"))
+        WebDriverWait(self.browser, 5).until(lambda _: sum(self.pixel(article.find_element(By.TAG_NAME, "canvas"), 3, 3)) > 0)
+        return article, article.find_element(By.CSS_SELECTOR, ".map"), article.find_element(By.CSS_SELECTOR, ".mix figcaption")
+
+    def corners(self):
+        data = json.loads(self.script("return document.getElementById('data').textContent"))["triangles"][0]
+        return data["corners"], data["size"]
+
+    def point_at(self, area, t1, t2):
+        """Moves the mouse to that mix, by the corners that the page itself draws."""
+        (source, first, second), (width, height) = self.corners()
+        x = (1 - t1 - t2) * source[0] + t1 * first[0] + t2 * second[0]
+        y = (1 - t1 - t2) * source[1] + t1 * first[1] + t2 * second[1]
+        size = area.find_element(By.TAG_NAME, "svg").size
+        ActionChains(self.browser).move_to_element_with_offset(
+            area.find_element(By.TAG_NAME, "svg"), round(x / width * size["width"] - size["width"] / 2),
+            round(y / height * size["height"] - size["height"] / 2)).perform()
+
+
+class Page(Opened):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="blindspot-report-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.result = write_result(cls.folder / "out", width=True)
+        write_triangle(cls.folder / "triangle.json",
+                       ["image-0.png", cls.folder / "out/final-0-1.png", cls.folder / "out/final-0-2.png"], leave_out=[(8, 2)])
+        cls.page = make_report(cls.folder / "out", cls.folder / "report.html", "--triangle", cls.folder / "triangle.json")
+        cls.browser = open_browser()
+        cls.addClassCleanup(cls.browser.quit)
+
+    def walk(self, number=0):
+        article = self.see(self.browser.find_elements(By.CSS_SELECTOR, ".walk")[number])
+        WebDriverWait(self.browser, 5).until(lambda _: article.find_elements(By.CSS_SELECTOR, ".curve line.cursor"))
+        return article
 
     def test_slider_scrubs_through_the_recorded_images(self):
         article = self.walk()
@@ -111,25 +136,6 @@ class Page(unittest.TestCase):
         svg = article.find_element(By.CSS_SELECTOR, ".curve svg")
         ActionChains(self.browser).move_to_element_with_offset(svg, -svg.size["width"] // 2 + 30, 0).click().perform()
         self.assertIn(slider.get_attribute("value"), ("0", "1"))
-
-    def triangle(self):
-        article = self.see(self.browser.find_element(By.CSS_SELECTOR, ".triangle"))
-        WebDriverWait(self.browser, 5).until(lambda _: sum(self.pixel(article.find_element(By.TAG_NAME, "canvas"), 3, 3)) > 0)
-        return article, article.find_element(By.CSS_SELECTOR, ".map"), article.find_element(By.CSS_SELECTOR, ".mix figcaption")
-
-    def corners(self):
-        data = json.loads(self.script("return document.getElementById('data').textContent"))["triangles"][0]
-        return data["corners"], data["size"]
-
-    def point_at(self, area, t1, t2):
-        """Moves the mouse to that mix, by the corners that the page itself draws."""
-        (source, first, second), (width, height) = self.corners()
-        x = (1 - t1 - t2) * source[0] + t1 * first[0] + t2 * second[0]
-        y = (1 - t1 - t2) * source[1] + t1 * first[1] + t2 * second[1]
-        size = area.find_element(By.TAG_NAME, "svg").size
-        ActionChains(self.browser).move_to_element_with_offset(
-            area.find_element(By.TAG_NAME, "svg"), round(x / width * size["width"] - size["width"] / 2),
-            round(y / height * size["height"] - size["height"] / 2)).perform()
 
     def test_pointer_mixes_the_three_images(self):
         article, area, caption = self.triangle()
@@ -270,6 +276,81 @@ class Page(unittest.TestCase):
         print(f"1000 pairs, {page.stat().st_size / 1e6:.1f} MB: loaded after {min(loads):.0f} ms of {max(loads):.0f} at most")
         self.assertLess(min(loads), 2000)
         self.assertEqual(self.script("return document.getElementById('pair-table').tBodies[0].rows.length"), 1000)
+
+
+class EvaluationPage(Opened):
+    """Of a run database with two networks."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="blindspot-report-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        database = cls.folder / "run.db"
+        for command in (("demo", "--images", cls.folder / "pictures", "--count", 20, "--seed", 7),
+                        ("evaluate", "demo-resnet", "demo-vit", "--images", cls.folder / "pictures", "-o", database,
+                         "--device", "cpu", "--limit", 4, "--rounds", 3, "--iterations", 8, "--record-every", 4),
+                        ("export", database, "--triangles", "-o", cls.folder / "triangles.csv")):
+            result = run(*command)
+            assert result.returncode == 0, result.stderr.decode()
+        cls.page = make_report(database, cls.folder / "report.html")
+        cls.rows = list(csv.DictReader((cls.folder / "triangles.csv").read_text().splitlines()))
+        cls.browser = open_browser()
+        cls.addClassCleanup(cls.browser.quit)
+
+    def test_triangles_have_the_values_of_the_export(self):
+        seen = set()
+        for article in self.browser.find_elements(By.CSS_SELECTOR, ".triangle"):
+            network = self.script("return arguments[0].querySelectorAll('h3 bdi')[2].textContent", article)
+            source = self.script("return arguments[0].querySelectorAll('h3 bdi')[1].textContent", article)
+            shown = self.script("""
+                return [...arguments[0].querySelectorAll(".metrics dd")].map((e) => Number(e.textContent.replace("−", "-")))""",
+                                article)
+            values = self.script("return [...arguments[0].querySelectorAll('td:last-child')].map((e) => Number(e.textContent))",
+                                 article)
+            self.assertAlmostEqual(sum(values) / len(values), shown[1], delta=1e-4)
+            columns = ("p_source", "mean", "fraction_0.0", "fraction_0.1", "fraction_0.2", "fraction_0.3", "edge_mean",
+                       "edge_minimum")
+            candidates = [[float(row[name]) for name in columns] for row in self.rows
+                          if (row["model"], row["source"]) == (network, source)]
+            self.assertEqual(len(candidates), 3)
+            self.assertTrue(any(all(abs(a - b) < 6e-4 for a, b in zip(shown, row)) for row in candidates), (shown, candidates))
+            seen.add(network)
+        self.assertEqual(seen, {"demo-resnet", "demo-vit"})
+
+    def test_pointer_and_keyboard_read_a_triangle(self):
+        _, area, caption = self.triangle()
+        values = json.loads(self.script("return document.getElementById('data').textContent"))["triangles"][0]["values"]
+        area.send_keys(Keys.HOME)
+        self.assertIn(f"{values[0][0]:.4f}", caption.text)
+        self.point_at(area, 0.3, 0.4)
+        self.assertIn(f"{values[3][4]:.4f}", caption.text)
+
+    def test_a_finger_scrolls_beside_the_triangle(self):
+        area = self.browser.find_element(By.CSS_SELECTOR, ".map")
+        action = lambda element: self.script("return getComputedStyle(arguments[0]).touchAction", element)
+        self.assertEqual([action(area), action(area.find_element(By.TAG_NAME, "svg"))], ["auto", "auto"])
+        self.assertEqual(action(area.find_element(By.CSS_SELECTOR, "svg path")), "none")
+
+    def test_in_the_dark(self):
+        browser = open_browser(dark=True)
+        self.addCleanup(browser.quit)
+        open_page(browser, self.page)
+        colours = browser.execute_script("""
+            const style = getComputedStyle(document.body);
+            return [style.backgroundColor, style.color].map((c) => c.match(/\d+/g).slice(0, 3).map(Number))""")
+        self.assertLess(max(colours[0]), 80)
+        self.assertGreater(min(colours[1]), 180)
+
+    def test_on_paper(self):
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": ""})
+        shown = lambda selector: self.script(
+            "return [...document.querySelectorAll(arguments[0])].filter((e) => e.getClientRects().length).length", selector)
+        self.assertEqual((shown("nav"), shown(".scrub")), (0, 0))
+        self.assertGreater(shown(".triangle svg"), 0)
+        self.assertGreater(shown("#pair-table tr"), 24)
+        printed = base64.b64decode(self.browser.execute_cdp_cmd("Page.printToPDF", {})["data"])
+        self.assertTrue(printed.startswith(b"%PDF"))
 
 
 if __name__ == "__main__":

@@ -116,6 +116,7 @@ function setUpTriangle(article) {
   }
 
   map.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "touch" && !event.target.closest("path, circle")) return;
     map.setPointerCapture(event.pointerId);
     goToPointer(event);
   });
