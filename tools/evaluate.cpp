@@ -37,7 +37,8 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
   CommandLine line(
       "evaluate",
       "The paper's evaluation: rounds of random targets for many sources, walks, distances, triangles. The "
-      "same command goes on with a run that was stopped.",
+      "same command goes on with a run that was stopped. The seconds and the share of them that the device was busy "
+      "count from the first network's work on; opening networks and reading pictures comes before.",
       "blindspot evaluate resnet50.safetensors --images imagenet/val --labels val.txt --limit 1000 -o "
       "run.db");
   line.arguments("MODEL", run.models, "Networks: weight files, Hugging Face folders, names, demo-resnet, demo-vit");
@@ -99,7 +100,6 @@ void print_summary(const EvaluationSummary& summary, const EvaluateOptions& opti
   print(text);
 }
 
-std::string duration(double seconds) {
 /// Names the networks that nothing but the command line tells of: `table` and `report` cannot miss them.
 std::string stop_message(const EvaluationSummary& summary) {
   std::string networks;
@@ -108,6 +108,7 @@ std::string stop_message(const EvaluationSummary& summary) {
          (networks.empty() ? "" : fmt::format("; not begun, and not in the run database yet: {}", networks));
 }
 
+std::string duration(double seconds) {
   if (seconds < 120) return fmt::format("{:.0f} s", seconds);
   if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
   return fmt::format("{:.1f} h", seconds / 3600);

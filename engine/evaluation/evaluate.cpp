@@ -18,6 +18,12 @@ namespace blindspot {
 namespace evaluation {
 namespace {
 
+using RunClock = std::chrono::steady_clock;
+
+double seconds_from(RunClock::time_point start) {
+  return std::chrono::duration<double>(RunClock::now() - start).count();
+}
+
 /// The networks of a run, one after the other.
 class Evaluation {
  public:
@@ -33,8 +39,9 @@ class Evaluation {
     try {
       for (OpenedNetwork& network : run_.networks()) {
         run_.prepare(network);
+        const auto start = RunClock::now();
         take_inputs(store, network);
-        if (!evaluate_one(store, network)) throw Stopped();
+        if (!evaluate_one(store, network, start)) throw Stopped();
         network.model.reset();  // its memory is the next one's
       }
     } catch (const Stopped&) {
@@ -50,10 +57,9 @@ class Evaluation {
       network.inputs = read_inputs(store.connection(), network.row.number);
       check_inputs(store.connection(), network);
     } else {
+      const auto start = RunClock::now();
       network.inputs = run_.classify(network);
-      std::vector<Png> pngs;
-      for (const Picture* picture : run_.pictures(network)) pngs.push_back(encode_png(*picture));
-      store.add_model(network.row, network.inputs, pngs);
+      seconds_of_device_ += seconds_from(start);
     }
     std::int64_t kept = 0, dropped = 0;
     for (const EvaluatedInput& input : network.inputs) {
@@ -92,7 +98,20 @@ class Evaluation {
     summary_.pairs_done = summary_.pairs_before;
   }
 
-  bool evaluate_one(RunStore& store, OpenedNetwork& network) {
+  /// A network that is not recorded comes before its pairs; encoding its inputs' pictures need not hold up the walks.
+  void record(StoreWriter& writer, const OpenedNetwork& network) const {
+    if (network.recorded) return;
+    const auto row = std::make_shared<const EvaluatedModel>(network.row);
+    const auto inputs = std::make_shared<const std::vector<EvaluatedInput>>(network.inputs);
+    const auto pictures = std::make_shared<const std::vector<const Picture*>>(run_.pictures(network));
+    writer.add([row, inputs, pictures](RunStore& store) {
+      std::vector<Png> pngs;
+      for (const Picture* picture : *pictures) pngs.push_back(encode_png(*picture));
+      store.add_model(*row, *inputs, pngs);
+    });
+  }
+
+  bool evaluate_one(RunStore& store, OpenedNetwork& network, RunClock::time_point start) {
     Model& model = *network.model;
     const int side = network.row.information.preprocessing.input_size;
     AlreadyDone done{store.finished_pairs(network.row.number), store.sources_with_hulls(network.row.number),
@@ -100,8 +119,8 @@ class Evaluation {
     const std::vector<const Picture*> pictures = run_.pictures(network);
     const std::vector<std::vector<PlannedPair>> plan =
         plan_rounds(pictures, options_.parameters.rounds, options_.parameters.walk.seed);
-    const auto start = std::chrono::steady_clock::now();
     StoreWriter writer(store, static_cast<std::size_t>(2 * model.batch()));
+    record(writer, network);
     const RunContext context{options_.parameters, options_.shard, &run_.distances(), &writer, options_.cancelled};
     NetworkEvaluation evaluation(model, network.row.number, network.inputs, pictures, plan, context, std::move(done));
     say(fmt::format("{}: {} of {} pairs to walk, {} steps each, on {} in {}, {} at a time",
@@ -124,7 +143,7 @@ class Evaluation {
       complete = false;
     }
     writer.finish();
-    summary_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    summary_.seconds += seconds_from(start);
     summary_.pairs_done = before + (complete ? evaluation.pairs_to_do() : 0);
     to_do_done_ += evaluation.pairs_to_do();
     seconds_of_device_ += evaluation.seconds_of_device();
@@ -134,7 +153,10 @@ class Evaluation {
   /// What the database says in the end.
   void finish(RunStore& store) {
     summary_.pairs_done = 0;
+    std::set<std::int64_t> known;
+    for (const EvaluatedModel& model : read_models(store.connection())) known.insert(model.number);
     for (const OpenedNetwork& network : run_.networks()) {
+      if (!known.contains(network.row.number)) summary_.not_begun.push_back(network.row.information.name);
       summary_.pairs_done += static_cast<std::int64_t>(store.finished_pairs(network.row.number).size());
       summary_.outside += store.connection().integer(
           fmt::format("SELECT count(*) FROM pairs WHERE outside AND model = {}", network.row.number));
@@ -153,10 +175,7 @@ class Evaluation {
 };
 
 }  // namespace
-    std::set<std::int64_t> known;
-    for (const EvaluatedModel& model : read_models(store.connection())) known.insert(model.number);
 }  // namespace evaluation
-      if (!known.contains(network.row.number)) summary_.not_begun.push_back(network.row.information.name);
 
 EvaluationSummary evaluate(const EvaluationOptions& options) {
   EvaluationSummary summary;

@@ -76,8 +76,8 @@ struct EvaluationSummary {
   std::vector<std::string> without_sources;                     ///< networks that keep no source of this shard
   std::vector<std::string> not_begun;                           ///< networks that the database does not know yet
   bool stopped = false;                                         ///< by `cancelled`; the same call goes on
-  double seconds = 0;                                           ///< of walking and measuring
-  double device_busy = 0;                                       ///< share of them that the device worked
+  double seconds = 0;  ///< from the first network's classifying to the last pair's writing, all networks opened before
+  double device_busy = 0;  ///< share of them in classifying, walks, distances and triangles
 };
 
 /// Runs or goes on with an evaluation. Everything that is finished is in the database when it returns or throws. Throws
