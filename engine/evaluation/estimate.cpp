@@ -5,6 +5,7 @@
 
 #include "blindspot/evaluation.h"
 #include "blindspot/hull.h"
+#include "blindspot/measure.h"
 #include "engine/evaluation/opened_run.h"
 
 namespace blindspot {
@@ -131,9 +132,11 @@ class Estimation {
     const auto batch = static_cast<std::uint64_t>(network.model->batch() + parameters.rounds);
     const std::uint64_t finals = 4 * values * 2 * batch;
     estimate_.disk_bytes += pictures_kept * png + of_pairs + of_hulls + finals;
-    // Pictures stay; of a batch the sources, targets, finals, 8-bit finals, and what waits for the writer.
-    const std::uint64_t memory = values * pictures.size() + 4 * values * batch * 8;
-    estimate_.memory_bytes = std::max(estimate_.memory_bytes, memory);
+    // The trial steps held all that a run holds but what it keeps of finished walks: finals until their triangles are
+    // measured, finals that wait for the writer, and the records of a batch that has a detailed pair.
+    const bool detailed = std::min(pairs, parameters.detailed_pairs) > 0;
+    const std::uint64_t kept = 4 * values * batch * (3 + (detailed ? static_cast<std::uint64_t>(records) : 0));
+    estimate_.memory_bytes = std::max(estimate_.memory_bytes, peak_resident_bytes() + kept);
   }
 
   const EvaluationOptions& options_;

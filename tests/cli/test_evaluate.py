@@ -4,6 +4,7 @@ import array
 import csv
 import ctypes
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -258,6 +259,13 @@ class Images(EvaluateTest):
             (images / str(number)).mkdir(parents=True)
             shutil.copy(self.picture(number), images / str(number) / "right.png")
         shutil.copy(self.picture(2), images / "0" / "wrong.png")
+        with self.start(*self.command(database, "--quiet")) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        used = usage.ru_maxrss * 1024
+        self.assertGreater(document["memory_bytes"], used / 2)
+        self.assertLess(document["memory_bytes"], used * 2)
         document = self.document("evaluate", *self.small(images))
         self.assertEqual([entry["source"] for entry in document["dropped"]], ["demo-resnet: 0/wrong.png"])
         self.assertIn("not", document["dropped"][0]["reason"])

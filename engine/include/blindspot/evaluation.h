@@ -97,7 +97,7 @@ struct EvaluationEstimate {
   };
   std::vector<Network> networks;
   double seconds = 0;
-  std::uint64_t memory_bytes = 0;  ///< of the host, pictures and images of a batch
+  std::uint64_t memory_bytes = 0;  ///< of the host, the most that the process has at once
   std::uint64_t disk_bytes = 0;    ///< of the finished database
 };
 /// Touches no database.
