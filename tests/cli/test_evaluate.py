@@ -10,7 +10,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
+import tempfile
 import time
 import unittest
 
@@ -70,15 +70,57 @@ class EvaluateTest(ProgramTest):
         self.succeed(*self.command(database, *more))
         self.assertEqual(self.content_of(database), self.content)
 
-    def killed_at(self, moments):
-        """One evaluation, killed at each of these moments of the time that it has left."""
+
+class KillTest(EvaluateTest):
+    """Longer walks, two at a time: pairs are finished all through a run."""
+
+    @classmethod
+    def command(cls, database, *more, iterations=40):
+        return super().command(database, *more, "--batch", 2, iterations=iterations)
+
+    def killed_after(self, database, seconds):
+        """How many pairs were finished then; None where the run had ended by itself."""
+        process = self.start(*self.command(database))
+        time.sleep(seconds)
+        process.kill()
+        process.communicate()
+        if process.returncode != -signal.SIGKILL:
+            self.assertEqual(process.returncode, 0)
+            return None
+        # In a copy, for whoever opens the database repairs it.
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            for path in self.folder.glob(database.name + "*"):
+                shutil.copy(path, folder)
+            connection = sqlite3.connect(pathlib.Path(folder) / database.name)
+            try:
+                return connection.execute("SELECT count(*) FROM pairs").fetchone()[0]
+            except sqlite3.OperationalError:
+                return 0  # there are no tables yet
+            finally:
+                connection.close()
+
+    def killed_at(self, moments, least_kills, least_states):
+        """Evaluations, each killed at one of these moments; so many must have been running then, at so many different
+        numbers of finished pairs."""
+        finished = []
         for number, moment in enumerate(moments):
             database = self.folder / f"killed-{number}.db"
-            process = self.start(*self.command(database))
-            time.sleep(moment)
-            process.kill()
-            process.communicate()
+            finished.append(self.killed_after(database, moment))
             self.go_on(database)
+        killed = [pairs for pairs in finished if pairs is not None]
+        self.assertGreaterEqual(len(killed), least_kills, finished)
+        self.assertGreaterEqual(len(set(killed)), least_states, finished)
+
+
+class Killed(KillTest):
+    def test_killed_now_and_then(self):
+        self.killed_at((self.seconds * k / 5 for k in range(1, 5)), least_kills=2, least_states=2)
+
+    def test_killed_again_and_again(self):
+        database = self.folder / "run.db"
+        finished = [self.killed_after(database, self.seconds * k / 6) for k in range(1, 6)]
+        self.assertIsNotNone(finished[0])
+        self.go_on(database)
 
 
 class Running(EvaluateTest):
@@ -100,18 +142,6 @@ class Running(EvaluateTest):
         for table in ("images", "inputs", "pairs", "records", "hulls"):
             self.assertEqual(rows[table], self.content[table])
 
-    def test_killed_now_and_then(self):
-        self.killed_at(self.seconds * k / 5 for k in range(1, 5))
-
-    def test_killed_again_and_again(self):
-        database = self.folder / "run.db"
-        for k in range(1, 6):
-            process = self.start(*self.command(database))
-            time.sleep(self.seconds * k / 6)
-            process.kill()
-            process.communicate()
-        self.go_on(database)
-
     def test_stopped_by_signals(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(signal=number):
@@ -125,7 +155,17 @@ class Running(EvaluateTest):
                 stdout, stderr = process.communicate(timeout=60)
                 self.assertEqual(process.returncode, 128 + number, stderr.decode())
                 self.assertIn(b"goes on", stderr)
+                self.assertNotIn(b"not begun", stderr)
                 self.assertIn(b"16 pairs", stdout)
+
+    def test_stopped_before_the_last_network_began(self):
+        command = self.command(self.folder / "run.db", iterations=100_000)
+        command.insert(2, "demo-vit")
+        process = self.start(*command)
+        while b"pairs to walk" not in (line := process.stderr.readline()):
+            self.assertTrue(line, "it ended by itself")
+        process.send_signal(signal.SIGINT)
+        self.assertRegex(process.communicate(timeout=60)[1].decode(), "goes on from here; not begun.*: demo-vit\n")
 
     def test_stopped_and_gone_on_with(self):
         database = self.folder / "run.db"
@@ -156,18 +196,8 @@ class Running(EvaluateTest):
     def test_two_processes_on_one_database(self):
         database = self.folder / "run.db"
         first = self.start(*self.command(database, iterations=100_000))
-                self.assertNotIn(b"not begun", stderr)
         while b"pairs to walk" not in first.stderr.readline():
             self.assertIsNone(first.poll())
-    def test_stopped_before_the_last_network_began(self):
-        command = self.command(self.folder / "run.db", iterations=100_000)
-        command.insert(2, "demo-vit")
-        process = self.start(*command)
-        while b"pairs to walk" not in (line := process.stderr.readline()):
-            self.assertTrue(line, "it ended by itself")
-        process.send_signal(signal.SIGINT)
-        self.assertRegex(process.communicate(timeout=60)[1].decode(), "goes on from here; not begun.*: demo-vit\n")
-
         self.assert_refused(run(*self.command(database)), [3], "run.db", "another process")
         # Reading is free.
         self.succeed("table", database)
@@ -229,6 +259,13 @@ class Running(EvaluateTest):
         size = self.whole.stat().st_size
         self.assertGreater(document["disk_bytes"], size / 4)
         self.assertLess(document["disk_bytes"], size * 4)
+        with self.start(*self.command(database, "--quiet")) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        used = usage.ru_maxrss * 1024
+        self.assertGreater(document["memory_bytes"], used / 2)
+        self.assertLess(document["memory_bytes"], used * 2)
 
 
 class Images(EvaluateTest):
@@ -257,17 +294,19 @@ class Images(EvaluateTest):
             (images / str(number)).mkdir(parents=True)
             shutil.copy(self.picture(number), images / str(number) / "right.png")
         shutil.copy(self.picture(2), images / "0" / "wrong.png")
-        with self.start(*self.command(database, "--quiet")) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        self.assertEqual(process.returncode, 0)
-        used = usage.ru_maxrss * 1024
-        self.assertGreater(document["memory_bytes"], used / 2)
-        self.assertLess(document["memory_bytes"], used * 2)
         document = self.document("evaluate", *self.small(images))
         self.assertEqual([entry["source"] for entry in document["dropped"]], ["demo-resnet: 0/wrong.png"])
         self.assertIn("not", document["dropped"][0]["reason"])
         self.assertEqual(document["pairs"], 6)
+
+    def test_images_in_a_folder_within_a_class_are_left_out_and_named(self):
+        images = self.folder / "images"
+        for name in ("0/0.png", "1/1.png", "1/deeper/2.png"):
+            (images / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.picture(int(name[-5])), images / name)
+        document = self.document("evaluate", *self.small(images), exit_code=5)
+        self.assertEqual([entry["image"] for entry in document["unreadable"]], ["1/deeper"])
+        self.assertEqual(document["pairs_done"], 4)
 
     def test_a_network_that_is_wrong_of_everything(self):
         images = self.folder / "images"
@@ -314,15 +353,6 @@ class Images(EvaluateTest):
             shutil.copy(self.picture(number % 10), images / f"{number:02}" / "0.png")
         self.assert_refused(run(*self.small(images)), [3], "classes up to 10", "demo-resnet")
 
-
-    def test_images_in_a_folder_within_a_class_are_left_out_and_named(self):
-        images = self.folder / "images"
-        for name in ("0/0.png", "1/1.png", "1/deeper/2.png"):
-            (images / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(self.picture(int(name[-5])), images / name)
-        document = self.document("evaluate", *self.small(images), exit_code=5)
-        self.assertEqual([entry["image"] for entry in document["unreadable"]], ["1/deeper"])
-        self.assertEqual(document["pairs_done"], 4)
 
 class Refusals(EvaluateTest):
     def test_other_parameters_name_both_values(self):
@@ -415,6 +445,18 @@ class Tables(EvaluateTest):
         self.assertEqual([row["model"] for row in apart["rows"]],
                          [f"demo-resnet ({self.whole})", f"demo-resnet ({copied})"])
 
+    def test_missing_triangles_are_said(self):
+        self.assertEqual(self.succeed("table", self.whole).stderr, b"")
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        connection = sqlite3.connect(database)
+        connection.execute("DELETE FROM hulls WHERE source < 3")
+        connection.commit()
+        connection.close()
+        message = self.succeed("table", database).stderr.decode()
+        self.assertIn("triangles of 5 of 8 sources of demo-resnet", message)
+        self.assertNotIn("pairs", message)
+
     def test_export_is_what_the_tables_are_made_of(self):
         rows = list(csv.DictReader(self.exported(self.whole).splitlines()))
         self.assertEqual(len(rows), PAIRS)
@@ -451,18 +493,6 @@ class Tables(EvaluateTest):
         for name, label, predicted, probability in connection.execute(
                 "SELECT name, label, predicted, probability FROM images JOIN inputs ON image = number ORDER BY number"):
             if predicted == label and probability > 0.6:
-    def test_missing_triangles_are_said(self):
-        self.assertEqual(self.succeed("table", self.whole).stderr, b"")
-        database = self.folder / "run.db"
-        shutil.copy(self.whole, database)
-        connection = sqlite3.connect(database)
-        connection.execute("DELETE FROM hulls WHERE source < 3")
-        connection.commit()
-        connection.close()
-        message = self.succeed("table", database).stderr.decode()
-        self.assertIn("triangles of 5 of 8 sources of demo-resnet", message)
-        self.assertNotIn("pairs", message)
-
                 chosen.setdefault(label, pathlib.Path(name).stem)
         connection.close()
         folder = self.folder / "targets"
