@@ -118,7 +118,9 @@ CheckOptions CheckChoice::resolve() const {
 }
 
 void add_check_options(CommandLine& line, CheckChoice& choice) {
-  line.option("--check", "N", "Also search between the points for the lowest confidence, to a resolution of 1/N",
+  line.option("--check", "N",
+              "Also search between the points for the lowest confidence, to a resolution of 1/N; below 32 that can cost "
+              "more than the whole grid of 1/N",
               [&choice](const std::string& text) {
                 choice.resolution = static_cast<int>(read_count("--check", text, 1, 65536));
               });
