@@ -113,6 +113,9 @@ class KillTest(EvaluateTest):
 
 
 class Killed(KillTest):
+    def test_nothing_but_the_device_holds_up_a_run(self):
+        self.assertGreaterEqual(self.document("evaluate", *self.command(self.folder / "run.db"))["device_busy"], 0.95)
+
     def test_killed_now_and_then(self):
         self.killed_at((self.seconds * k / 5 for k in range(1, 5)), least_kills=2, least_states=2)
 
@@ -254,8 +257,8 @@ class Running(EvaluateTest):
         document = self.document("evaluate-estimate", *self.command(database, "--dry-run"))
         self.assertEqual((document["sources"], document["pairs"]), (8, PAIRS))
         self.assertFalse(database.exists())
-        self.assertGreater(document["seconds"], self.seconds / 50)
-        self.assertLess(document["seconds"], self.seconds * 50)
+        self.assertGreater(document["seconds"], self.seconds / 8)
+        self.assertLess(document["seconds"], self.seconds * 8)
         size = self.whole.stat().st_size
         self.assertGreater(document["disk_bytes"], size / 4)
         self.assertLess(document["disk_bytes"], size * 4)
