@@ -118,12 +118,13 @@ CheckOptions CheckChoice::resolve() const {
 }
 
 void add_check_options(CommandLine& line, CheckChoice& choice) {
-  line.option("--check", "N",
-              "Also search between the points for the lowest confidence, to a resolution of 1/N; below 32 that can cost "
-              "more than the whole grid of 1/N",
-              [&choice](const std::string& text) {
-                choice.resolution = static_cast<int>(read_count("--check", text, 1, 65536));
-              });
+  line.option(
+      "--check", "N",
+      "Also search between the points for the lowest confidence, to a resolution of 1/N; below 32 that can cost "
+      "more than the whole grid of 1/N",
+      [&choice](const std::string& text) {
+        choice.resolution = static_cast<int>(read_count("--check", text, 1, 65536));
+      });
   line.option("--delta", "D", "With --check: confidence that may be lost, 0 to 1 (0.2)",
               [&choice](const std::string& text) {
                 choice.delta = read_double("--delta", text);
