@@ -1,4 +1,5 @@
-// Implementation of small_json.h. Depth is counted over the bytes, since the parser would build the document first.
+// Implementation of small_json.h. Depth and values are counted over the bytes, since the parser would build the
+// document first.
 #include "engine/small_json.h"
 
 #include <fmt/format.h>
@@ -15,10 +16,15 @@ namespace blindspot {
 
 namespace {
 
-/// Most arrays and objects open at once. Brackets within strings do not count.
-int depth_of(std::string_view text) {
+struct Extent {
+  int deepest = 0;         ///< most arrays and objects open at once
+  std::size_t values = 1;  ///< no fewer than there are
+};
+
+/// Brackets and commas within strings do not count.
+Extent extent_of(std::string_view text) {
   int depth = 0;
-  int deepest = 0;
+  Extent extent;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -27,12 +33,15 @@ int depth_of(std::string_view text) {
     } else if (c == '"') {
       in_string = !in_string;
     } else if (!in_string && (c == '[' || c == '{')) {
-      deepest = std::max(deepest, ++depth);
+      extent.deepest = std::max(extent.deepest, ++depth);
+      ++extent.values;
     } else if (!in_string && (c == ']' || c == '}')) {
       --depth;
+    } else if (!in_string && (c == ',' || c == ':')) {
+      ++extent.values;
     }
   }
-  return deepest;
+  return extent;
 }
 
 [[noreturn]] void refuse_length(const std::string& what) {
@@ -59,8 +68,12 @@ JsonDocument::~JsonDocument() {
 
 nlohmann::json parse_bounded(std::string_view text, const std::string& what) {
   if (text.size() > longest_small_json) refuse_length(what);
-  if (depth_of(text) > deepest_small_json) {
+  const Extent extent = extent_of(text);
+  if (extent.deepest > deepest_small_json) {
     throw Error(ErrorKind::input, fmt::format("{} is JSON nested deeper than {} levels", what, deepest_small_json));
+  }
+  if (extent.values > most_small_json_values) {
+    throw Error(ErrorKind::input, fmt::format("{} holds more than {} values", what, most_small_json_values));
   }
   nlohmann::json document = nlohmann::json::parse(text, nullptr, false);
   if (document.is_discarded()) throw Error(ErrorKind::input, fmt::format("{} is not JSON", what));

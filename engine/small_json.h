@@ -11,8 +11,10 @@
 
 namespace blindspot {
 
-/// Room for the names of some 21,000 classes; a document takes up to about 30 times its text in memory.
+/// Room for the names of some 21,000 classes, twice.
 inline constexpr std::size_t longest_small_json = std::size_t{4} << 20;
+/// Of arrays, objects, keys and all else: some take a hundred times their text in memory.
+inline constexpr std::size_t most_small_json_values = 100'000;
 inline constexpr int deepest_small_json = 32;
 
 /// Owns a document and takes it apart from the leaves on: nlohmann-json's own destructor asks for memory, and where
@@ -32,7 +34,8 @@ class JsonDocument {
 };
 
 /// `what` stands in front of the message: "file: the metadata's `classes`". Throws Error(input) for text that is longer
-/// than longest_small_json bytes, nested deeper than deepest_small_json or no JSON.
+/// than longest_small_json bytes, nested deeper than deepest_small_json, of more than most_small_json_values or no
+/// JSON.
 nlohmann::json parse_bounded(std::string_view text, const std::string& what);
 /// The same for a regular file of at most longest_small_json bytes.
 nlohmann::json read_small_json_file(const std::filesystem::path& path);

@@ -14,9 +14,12 @@
 namespace blindspot::weights {
 namespace {
 
-// Far beyond any network; they bound memory by what a file claims.
-constexpr std::size_t most_tensors = 150'000;
-constexpr std::uint64_t longest_header = 100'000'000;
+// Far beyond any network; they bound the memory that a header of few bytes or of many makes us use.
+constexpr std::uint64_t longest_header = std::uint64_t{16} << 20;
+constexpr std::size_t longest_name = 4096;
+constexpr std::size_t most_entry_bytes = std::size_t{24} << 20;
+// What a piece of metadata takes in the map, beside its text.
+constexpr std::size_t metadata_entry_bytes = 128;
 
 struct HeaderEntry {
   TensorInformation information;
@@ -45,6 +48,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     if (key_ == "shape") {
       auto& shape = entries_.back().information.shape;
       if (shape.size() == highest_rank) refuse_tensor(fmt::format("has more than {} dimensions", highest_rank));
+      charge(2 * sizeof(std::int64_t));
       shape.push_back(static_cast<std::int64_t>(value));
     } else if (offsets_++ < 2) {
       (offsets_ == 1 ? entries_.back().begin : entries_.back().end) = value;
@@ -56,6 +60,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
 
   bool string(string_t& value) override {
     if (place_ == Place::metadata) {
+      charge(metadata_entry_bytes + 2 * (key_.size() + value.size()));
       if (!metadata_.emplace(key_, value).second) {
         refuse(file_, fmt::format("the metadata key {} occurs twice", printable(key_)));
       }
@@ -74,7 +79,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
     } else if (place_ == Place::header && key_ == "__metadata__") {
       place_ = Place::metadata;
     } else if (place_ == Place::header) {
-      if (entries_.size() == most_tensors) refuse(file_, fmt::format("holds more than {} tensors", most_tensors));
+      charge(sizeof(HeaderEntry) + sizeof(NamedTensor) + 2 * key_.size());
       entries_.emplace_back().information.name = key_;
       place_ = Place::tensor;
       has_dtype_ = has_shape_ = has_offsets_ = false;
@@ -106,6 +111,9 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool key(string_t& value) override {
+    if (value.size() > longest_name) {
+      refuse(file_, fmt::format("the name {} in its header is longer than {} bytes", printable(value), longest_name));
+    }
     if (place_ == Place::header && !names_.insert(value).second) {
       refuse(file_, fmt::format("the tensor {} occurs twice", printable(value)));
     }
@@ -132,6 +140,16 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
  private:
   enum class Place : std::uint8_t { outside, header, metadata, tensor, array };
 
+  /// Counts memory that is held until the file is closed, most of it twice while the header is read.
+  void charge(std::size_t bytes) {
+    charged_ += bytes;
+    if (charged_ > most_entry_bytes) {
+      refuse(file_, fmt::format("its header describes more than {} MiB of names, shapes and metadata, which no network "
+                                "has",
+                                most_entry_bytes >> 20));
+    }
+  }
+
   [[noreturn]] void unexpected(std::string_view what) const {
     const std::string_view where = place_ == Place::outside    ? "the safetensors header is not an object:"
                                    : place_ == Place::metadata ? "__metadata__ may hold strings only:"
@@ -151,6 +169,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
   std::string key_;
   bool has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
   int offsets_ = 0;
+  std::size_t charged_ = 0;
   std::unordered_set<std::string> names_;
   std::vector<HeaderEntry> entries_;
   std::map<std::string, std::string> metadata_;

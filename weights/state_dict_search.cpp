@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "weights/message.h"
+#include "weights/tensor_view.h"
 
 namespace blindspot::weights {
 namespace {
@@ -54,7 +55,7 @@ std::optional<PickleValue> search(const PickleHeap& heap, PickleValue value, int
 
 }  // namespace
 
-std::vector<FoundTensor> find_state_dict(const PickleHeap& heap, PickleValue root) {
+std::vector<FoundTensor> find_state_dict(PickleHeap& heap, PickleValue root) {
   std::unordered_set<std::uint32_t> seen;
   const auto dict = search(heap, root, 0, seen);
   if (!dict) {
@@ -66,7 +67,11 @@ std::vector<FoundTensor> find_state_dict(const PickleHeap& heap, PickleValue roo
   for (const auto& [name, value] : entries_of(heap, *dict)) {
     if (!is_tensor(value)) continue;
     if (!is_utf8(name)) refuse(heap.file(), fmt::format("the tensor name {} is not UTF-8", printable(name)));
-    tensors.push_back({name, &heap.tensors()[value.index]});
+    const PickledTensor& tensor = heap.tensors()[value.index];
+    // Every name gets a copy of what the pickle may hold once for all of them.
+    heap.charge(sizeof(NamedTensor) + name.size() +
+                (tensor.shape.size() + tensor.strides.size()) * sizeof(std::int64_t));
+    tensors.push_back({name, &tensor});
   }
   return tensors;
 }

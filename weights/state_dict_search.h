@@ -11,7 +11,8 @@ struct FoundTensor {
 };
 
 /// The tensors of the dict under `state_dict`, `model_state_dict`, `model`, `net` or `checkpoint`, one within another,
-/// or of the root where no such entry leads to tensors. Throws Error(input) if there is none or a name occurs twice.
-std::vector<FoundTensor> find_state_dict(const PickleHeap& heap, PickleValue root);
+/// or of the root where no such entry leads to tensors. Each is charged to the heap. Throws Error(input) if there is
+/// none or a name occurs twice.
+std::vector<FoundTensor> find_state_dict(PickleHeap& heap, PickleValue root);
 
 }  // namespace blindspot::weights

@@ -48,6 +48,17 @@ def legacy(*parts):
             b"".join(parts))
 
 
+def many_names():
+    """One tensor of rank 64 under so many names that a copy of its shape for each would take ten times the file."""
+    text = lambda letters: b"X" + struct.pack("<I", len(letters)) + letters
+    numbers = lambda first, second: b"(" + b"K" + bytes([first]) + b"K" + bytes([second]) + b"K\1" * 62 + b"t"
+    tensor = (b"ctorch._utils\n_rebuild_tensor_v2\n((" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(b"0") +
+              text(b"cpu") + b"K\4tQK\0" + numbers(2, 2) + numbers(1, 2) + b"\x89}tR")
+    entries = b"".join(b"U" + bytes([len(name)]) + name + b"h\1s" for name in (b"%x" % k for k in range(300_000)))
+    return legacy(b"\x80\2}" + tensor + b"q\x010" + entries + b".", b"\x80\2]U\x010a.",
+                  struct.pack("<q", 4) + bytes(16))
+
+
 def hostile_weights(folder):
     """name: bytes."""
     deep = b"[" * 2_000_000
@@ -64,6 +75,16 @@ def hostile_weights(folder):
     yield "deep-metadata.safetensors", safetensors(
         {"__metadata__": {"preprocessing": "[" * 3_000_000, "architecture": "cifar_resnet20"},
          "a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, None, b"\0" * 4)
+    names = b",".join(b'"%x":{"dtype":"F32","shape":[%s],"data_offsets":[0,0]}' % (k, b"1," * 63 + b"0")
+                      for k in range(80_000))
+    yield "many-ranks.safetensors", safetensors(b"{" + names + b"}")
+    yield "very-long-name.safetensors", safetensors(
+        {"a" * 40_000_000: {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})
+    for size in (11_000_000, 95_000_000):
+        yield f"long-metadata-{size}.safetensors", safetensors({"__metadata__": {"a": "x" * size}})
+    yield "much-metadata.safetensors", safetensors(
+        b'{"__metadata__":{' + b",".join(b'"%x":""' % k for k in range(1_000_000)) + b"}}")
+    yield "many-names-one-tensor.pth", many_names()
     yield "deep-tuples.pth", b"\x80\x02" + b"(" * 3_000_000 + b"t" * 3_000_000 + b"."
     yield "deep-lists.pth", legacy(b"\x80\x02" + b"]" * 1_000_000 + b"a" * 999_999 + b".")
     yield "many-memos.pth", legacy(b"\x80\x02N" + b"".join(b"r" + struct.pack("<I", k) for k in range(1_000_000)) + b".")

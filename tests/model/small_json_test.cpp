@@ -17,13 +17,20 @@ std::string nested(std::size_t depth) {
 
 }  // namespace
 
-TEST_CASE("depth and length are bounded before the document exists") {
+TEST_CASE("depth, length and the number of values are bounded before the document exists") {
   CHECK(parse_bounded(nested(32), "text").size() == 1);
   CHECK(names(refusal([] { parse_bounded(nested(33), "text"); }), {"text", "deeper"}));
   // Brackets in strings and escaped quotes do not count.
   CHECK(parse_bounded("[\"\\\"" + std::string(100, '[') + "\\\\\", [1]]", "text").size() == 2);
   CHECK(names(refusal([] { parse_bounded("[\"\\\\\", " + nested(32) + "]", "text"); }), {"text", "deeper"}));
   CHECK(names(refusal([] { parse_bounded("[1, ", "text"); }), {"text", "not JSON"}));
+  const auto many = [](std::size_t count) {
+    std::string text = "[{}";
+    for (std::size_t i = 1; i < count; ++i) text += ",{}";
+    return text + "]";
+  };
+  CHECK(parse_bounded(many(most_small_json_values / 2 - 1), "text").size() == most_small_json_values / 2 - 1);
+  CHECK(names(refusal([&] { parse_bounded(many(most_small_json_values), "text"); }), {"text", "values"}));
   const std::string longest = "\"" + std::string(longest_small_json - 2, 'x') + "\"";
   CHECK(parse_bounded(longest, "text").is_string());
   CHECK(names(refusal([&] { parse_bounded(longest + " ", "text"); }), {"text", "longer"}));
