@@ -17,7 +17,7 @@
 namespace blindspot::weights {
 namespace {
 
-// What deflated members may add to the memory that the file itself takes.
+// How much more than the file's own size deflated members may inflate to, in memory and in time.
 constexpr std::uint64_t largest_inflated_pickle = std::uint64_t{16} << 20;
 constexpr std::uint64_t inflated_beyond_file = std::uint64_t{16} << 20;
 
@@ -41,8 +41,8 @@ NamedTensor make_tensor(const FoundTensor& found, const PickledStorage& storage,
 /// The zip's members as torch.save lays them out, under one root folder.
 class TorchArchive {
  public:
-  TorchArchive(std::string_view file, std::span<const std::byte> bytes)
-      : file_(file), archive_(file, bytes), may_inflate_(bytes.size() + inflated_beyond_file) {
+  TorchArchive(std::string_view file, std::span<const std::byte> bytes, const Cancelled& cancelled)
+      : file_(file), archive_(file, bytes, cancelled), may_inflate_(bytes.size() + inflated_beyond_file) {
     constexpr std::string_view pickle_record = "data.pkl";
     for (const ZipMember& member : archive_.members()) {
       const std::size_t slash = member.name.find('/');
@@ -82,16 +82,24 @@ class TorchArchive {
   /// The member's bytes, checked; inflated ones are kept, and bounded together.
   std::span<const std::byte> keep(const ZipMember& member) {
     if (member.is_stored()) return archive_.stored_bytes(member);
-    if (member.size > may_inflate_) refuse(file_, "its compressed records are too large; store them uncompressed");
-    may_inflate_ -= member.size;
+    count_inflated(member);
     return inflated_.emplace_back(archive_.inflated_bytes(member));
   }
 
-  void check(const ZipMember& member) const { archive_.check(member); }
+  /// Without keeping anything, yet bounded too: inflating takes its time.
+  void check(const ZipMember& member) {
+    if (!member.is_stored()) count_inflated(member);
+    archive_.check(member);
+  }
   bool is_big_endian() const { return is_big_endian_; }
   std::vector<std::vector<std::byte>> take_inflated() { return std::move(inflated_); }
 
  private:
+  void count_inflated(const ZipMember& member) {
+    if (member.size > may_inflate_) refuse(file_, "its compressed records are too large; store them uncompressed");
+    may_inflate_ -= member.size;
+  }
+
   void read_byte_order() {
     const ZipMember* const member = archive_.find(root_ + "byteorder");
     if (member == nullptr) return;
@@ -203,7 +211,7 @@ bool looks_like_pickle(std::span<const std::byte> bytes) {
 }
 
 ParsedFile read_pytorch_zip(std::string_view file, std::span<const std::byte> bytes, const Cancelled& cancelled) {
-  TorchArchive archive(file, bytes);
+  TorchArchive archive(file, bytes, cancelled);
   const auto pickle = archive.pickle();
   PickleHeap heap(file);
   Unpickler unpickler(heap, pickle);

@@ -14,11 +14,12 @@
 namespace blindspot::weights {
 namespace {
 
-// zlib counts in 32 bits.
-constexpr std::size_t largest_piece = std::size_t{1} << 30;
+// Small, so that a request to stop is soon heard.
+constexpr std::size_t largest_piece = std::size_t{1} << 20;
 
-std::uint32_t crc_of(std::span<const std::byte> bytes, std::uint32_t crc = 0) {
+std::uint32_t crc_of(std::span<const std::byte> bytes, const Cancelled& cancelled, std::uint32_t crc = 0) {
   for (std::size_t at = 0; at < bytes.size(); at += largest_piece) {
+    stop_if(cancelled);
     const auto piece = bytes.subspan(at, std::min(largest_piece, bytes.size() - at));
     crc = static_cast<std::uint32_t>(
         ::crc32(crc, reinterpret_cast<const Bytef*>(piece.data()), static_cast<uInt>(piece.size())));
@@ -29,7 +30,7 @@ std::uint32_t crc_of(std::span<const std::byte> bytes, std::uint32_t crc = 0) {
 /// Inflates a raw deflate stream piece by piece.
 class Inflater {
  public:
-  explicit Inflater(std::span<const std::byte> packed) : packed_(packed) {
+  Inflater(std::span<const std::byte> packed, const Cancelled& cancelled) : packed_(packed), cancelled_(cancelled) {
     if (inflateInit2(&stream_, -15) != Z_OK) throw std::bad_alloc();
   }
   Inflater(const Inflater&) = delete;
@@ -40,6 +41,7 @@ class Inflater {
   std::optional<std::size_t> read(std::span<std::byte> out) {
     std::size_t filled = 0;
     while (filled < out.size() && !ended_) {
+      stop_if(cancelled_);
       const std::size_t in = std::min(largest_piece, packed_.size()),
                         room = std::min(largest_piece, out.size() - filled);
       stream_.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(packed_.data()));
@@ -59,14 +61,15 @@ class Inflater {
 
  private:
   std::span<const std::byte> packed_;
+  const Cancelled& cancelled_;
   z_stream stream_{};
   bool ended_ = false;
 };
 
 }  // namespace
 
-ZipArchive::ZipArchive(std::string_view file, std::span<const std::byte> bytes)
-    : file_(file), bytes_(bytes), members_(read_zip_directory(file, bytes)) {
+ZipArchive::ZipArchive(std::string_view file, std::span<const std::byte> bytes, Cancelled cancelled)
+    : file_(file), bytes_(bytes), cancelled_(std::move(cancelled)), members_(read_zip_directory(file, bytes)) {
   std::sort(members_.begin(), members_.end(), [](const ZipMember& a, const ZipMember& b) { return a.name < b.name; });
   const auto twice = std::adjacent_find(members_.begin(), members_.end(),
                                         [](const ZipMember& a, const ZipMember& b) { return a.name == b.name; });
@@ -80,7 +83,7 @@ const ZipMember* ZipArchive::find(std::string_view name) const {
 }
 
 std::span<const std::byte> ZipArchive::stored_bytes(const ZipMember& member) const {
-  if (crc_of(member.packed) != member.crc) {
+  if (crc_of(member.packed, cancelled_) != member.crc) {
     refuse(file_, fmt::format("the checksum of zip member {} is wrong; the file is damaged, fetch it again",
                               printable(member.name)));
   }
@@ -90,10 +93,10 @@ std::span<const std::byte> ZipArchive::stored_bytes(const ZipMember& member) con
 std::vector<std::byte> ZipArchive::inflated_bytes(const ZipMember& member) const {
   std::vector<std::byte> out(static_cast<std::size_t>(member.size));
   std::array<std::byte, 1> beyond{};
-  Inflater inflater(member.packed);
+  Inflater inflater(member.packed, cancelled_);
   const auto made = inflater.read(out);
   // The stream must end exactly here, and say so.
-  if (made != out.size() || inflater.read(beyond) != std::size_t{0} || crc_of(out) != member.crc) {
+  if (made != out.size() || inflater.read(beyond) != std::size_t{0} || crc_of(out, cancelled_) != member.crc) {
     refuse(file_,
            fmt::format("zip member {} does not inflate to what the directory says; the file is damaged, fetch it "
                        "again",
@@ -108,7 +111,7 @@ void ZipArchive::check(const ZipMember& member) const {
     return;
   }
   std::vector<std::byte> piece(std::size_t{1} << 16);
-  Inflater inflater(member.packed);
+  Inflater inflater(member.packed, cancelled_);
   std::uint64_t size = 0;
   std::uint32_t crc = 0;
   std::optional<std::size_t> made;
@@ -116,7 +119,7 @@ void ZipArchive::check(const ZipMember& member) const {
     made = inflater.read(piece);
     if (made) {
       size += *made;
-      crc = crc_of(std::span(piece).first(*made), crc);
+      crc = crc_of(std::span(piece).first(*made), cancelled_, crc);
     }
   } while (made == piece.size() && size <= member.size);
   if (!made || size != member.size || crc != member.crc) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "blindspot/stopping.h"
+
 namespace blindspot::weights {
 
 struct ZipMember {
@@ -25,8 +27,8 @@ struct ZipMember {
 class ZipArchive {
  public:
   /// Throws Error(input), `file` first in the message, for a damaged, encrypted or self-contradicting archive. `bytes`
-  /// must outlive the archive.
-  ZipArchive(std::string_view file, std::span<const std::byte> bytes);
+  /// must outlive the archive. `cancelled` is asked while members are read, which then throws Stopped.
+  ZipArchive(std::string_view file, std::span<const std::byte> bytes, Cancelled cancelled = {});
 
   const std::vector<ZipMember>& members() const { return members_; }  ///< sorted by name
   /// The member called `name`, or null.
@@ -36,12 +38,13 @@ class ZipArchive {
   std::span<const std::byte> stored_bytes(const ZipMember& member) const;
   /// Bytes of a deflated member, size and CRC checked. Allocates `member.size` bytes: the caller bounds it first.
   std::vector<std::byte> inflated_bytes(const ZipMember& member) const;
-  /// Checks size and CRC without keeping the bytes.
+  /// Checks size and CRC without keeping the bytes; inflates `member.size` bytes, which the caller bounds, too.
   void check(const ZipMember& member) const;
 
  private:
   std::string file_;
   std::span<const std::byte> bytes_;
+  Cancelled cancelled_;
   std::vector<ZipMember> members_;
 };
 

@@ -59,6 +59,31 @@ def many_names():
                   struct.pack("<q", 4) + bytes(16))
 
 
+def bomb_beside(pieces=128):
+    """A state dict of two numbers, and an optimiser's storage that inflates to 64 MiB for each of the pieces."""
+    text = lambda letters: b"X" + struct.pack("<I", len(letters)) + letters
+    number = lambda value: b"\x8a\x08" + struct.pack("<q", value)
+    tensor = lambda key, count: (
+        b"ctorch._utils\n_rebuild_tensor_v2\n((" + text(b"storage") + b"ctorch\nFloatStorage\n" + text(key) + text(b"cpu") +
+        number(count) + b"tQK\0(" + number(count) + b"t(K\1t\x89}tR")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(bytes(64 * MEBIBYTE)) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed = packed * pieces + zlib.compressobj(9, zlib.DEFLATED, -15).flush()
+    size = 64 * MEBIBYTE * pieces
+    pickled = (b"\x80\2}" + text(b"model") + b"}" + text(b"w") + tensor(b"0", 2) + b"ss" + text(b"optimizer") +
+               tensor(b"1", size // 4) + b"s.")
+    out, directory, unknown = b"", b"", 0xFFFFFFFF
+    for name, data, method, length in ((b"a/data.pkl", pickled, 0, len(pickled)), (b"a/data/0", bytes(8), 0, 8),
+                                       (b"a/data/1", packed, 8, size)):
+        large = struct.pack("<HHQ", 1, 8, length) if length >= unknown else b""  # zip64
+        crc = 1 if method else zlib.crc32(data)
+        short = struct.pack("<III", crc, len(data), unknown if large else length)
+        directory += (b"PK\1\2" + struct.pack("<HHHHHH", 45, 45, 0, method, 0, 0) + short +
+                      struct.pack("<HHHHHII", len(name), len(large), 0, 0, 0, 0, len(out)) + name + large)
+        out += b"PK\3\4" + struct.pack("<HHHHH", 45, 0, method, 0, 0) + short + struct.pack("<HH", len(name), 0) + name + data
+    return out + directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 3, 3, len(directory), len(out), 0)
+
+
 def hostile_weights(folder):
     """name: bytes."""
     deep = b"[" * 2_000_000
@@ -100,6 +125,7 @@ def hostile_weights(folder):
                     stream.write(bytes(MEBIBYTE))
             archive.writestr("archive/version", "3")
         yield name, path.read_bytes()
+    yield "bomb-beside.pth", bomb_beside()
     path = folder / "many-members.pth"
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(30_000):
