@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cstdlib>
 
 #include "engine/images/refuse.h"
@@ -31,6 +32,12 @@ class BitReader {
     }
     count_ -= bits;
     buffer_ &= (std::uint64_t{1} << count_) - 1;
+  }
+
+  /// Any number of bits.
+  void skip_long(int bits) {
+    for (; bits > 16; bits -= 16) skip(16);
+    skip(bits);
   }
 
   /// `bits` ≤ 16 bits as a number.
@@ -248,9 +255,10 @@ class ScanFollower {
       }
     }
     if (blocks_without_more_ == 0) return;
-    for (; k <= scan_.spectral_end; ++k) {
-      if ((nonzero >> k & 1) != 0) bits_.skip(1);
-    }
+    // At once: a few bytes can say of all blocks of many scans that nothing is left to come.
+    const std::uint64_t left =
+        k > scan_.spectral_end ? 0 : ~std::uint64_t{0} << k & ~std::uint64_t{0} >> (63 - scan_.spectral_end);
+    if ((nonzero & left) != 0) bits_.skip_long(std::popcount(nonzero & left));
     --blocks_without_more_;
   }
 
@@ -268,7 +276,30 @@ class ScanFollower {
 
 }  // namespace
 
+namespace {
+
+// A picture of the greatest size in the scans that encoders make has some 50 million; a file of few bytes can have
+// five times as many, which take the decoder half a minute.
+constexpr std::int64_t most_visited_blocks = std::int64_t{1} << 26;
+
+void check_number_of_blocks(const JpegStructure& structure, const std::string& name) {
+  std::int64_t blocks = 0;
+  for (const JpegScan& scan : structure.scans) {
+    for (const JpegScanComponent& part : scan.components) {
+      const JpegComponent& component = structure.components.at(static_cast<std::size_t>(part.component));
+      blocks += component.blocks_across * component.blocks_down;
+    }
+  }
+  if (blocks > most_visited_blocks) {
+    refuse(name,
+           fmt::format("its {} scans are too many for a picture of that size; save it anew", structure.scans.size()));
+  }
+}
+
+}  // namespace
+
 void check_entropy_coded_data(JpegStructure& structure, std::span<const std::uint8_t> bytes, const std::string& name) {
+  check_number_of_blocks(structure, name);
   std::vector<std::uint64_t> nonzero;
   const auto follow = [&](JpegScan& scan) {
     scan.data_end = scan.data_begin + ScanFollower(structure, scan, bytes, nonzero, name).follow();

@@ -10,9 +10,9 @@
 
 namespace blindspot::images {
 
-/// Throws Error(input) naming `name` if a scan's data end early, hold an impossible code or lack a restart marker. Sets
-/// each scan's `data_end` behind the last byte that was needed. Allocates at most 8 bytes for each block of one
-/// component.
+/// Throws Error(input) naming `name` if a scan's data end early, hold an impossible code or lack a restart marker, or
+/// if there are too many scans for its size. Sets each scan's `data_end` behind the last byte that was needed.
+/// Allocates at most 8 bytes for each block of one component.
 void check_entropy_coded_data(JpegStructure& structure, std::span<const std::uint8_t> bytes, const std::string& name);
 
 }  // namespace blindspot::images

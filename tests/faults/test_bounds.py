@@ -133,6 +133,28 @@ def hostile_weights(folder):
     yield path.name, path.read_bytes()
 
 
+def progressive(components, scans):
+    """A picture of the greatest size whose scans say in few bytes that nothing comes; the last one is cut off."""
+    side = 13_376
+    blocks = (side // 8) ** 2
+    segment = lambda kind, body: b"\xff" + bytes([kind]) + struct.pack(">H", len(body) + 2) + body
+    each = lambda which, rest: b"".join(bytes([c + 1]) + rest for c in which)
+    start_of_scan = lambda which, body: segment(0xDA, bytes([len(which)]) + each(which, b"\0") + body)
+    # The one code of each table: no difference, and 0xE0, the end of band for 2^14 blocks and as many as 14 bits add.
+    tables = segment(0xC4, b"\0\1" + bytes(15) + b"\0") + segment(0xC4, b"\x10\1" + bytes(15) + b"\xe0")
+    frame = struct.pack(">BHHB", 8, side, side, components) + each(range(components), b"\x11\0")
+    ends = "".join("0" + "1" * 14 for _ in range(blocks // 32_767 + 1))
+    ends += "1" * (-len(ends) % 8)
+    packed = int(ends, 2).to_bytes(len(ends) // 8, "big").replace(b"\xff", b"\xff\0")
+    body = start_of_scan(range(components), b"\0\0\0") + bytes((blocks * components + 7) // 8)
+    for component in range(components):
+        for low in range(scans - 1, -1, -1):
+            high = 0 if low == scans - 1 else low + 1
+            body += start_of_scan([component], bytes([1, 63, high << 4 | low]))
+            body += packed[:-40] if low == 0 and component == components - 1 else packed
+    return (b"\xff\xd8" + segment(0xDB, b"\0" + b"\1" * 64) + segment(0xC2, frame) + tables + body + b"\xff\xd9")
+
+
 def hostile_pictures():
     yield "wide.png", png(0x7FFFFFFF, 1, zlib.compress(b"\0"))
     yield "large.png", png(60_000, 60_000, zlib.compress(b"\0"))
@@ -144,6 +166,8 @@ def hostile_pictures():
                               chunk(b"tEXt", b"") * 300_000)
     frame = b"\xff\xc0" + struct.pack(">HBHHB", 17, 8, 65_535, 2_700, 3) + b"\1\x22\0\2\x11\1\3\x11\1"
     yield "large.jpg", b"\xff\xd8" + frame + b"\xff\xd9"
+    yield "empty-scans.jpg", progressive(1, 14)
+    yield "too-many-scans.jpg", progressive(4, 14)
     yield "many-markers.jpg", b"\xff\xd8" + b"\xff\xfe\0\2" * 1_000_000
 
 
