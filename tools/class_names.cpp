@@ -7,6 +7,8 @@
 #include <fstream>
 #include <system_error>
 
+#include "tools/one_line.h"
+
 namespace blindspot::tools {
 
 namespace {
@@ -43,7 +45,7 @@ std::string ClassNames::name(std::int64_t index) const {
 }
 
 std::string ClassNames::label(std::int64_t index) const {
-  return known() ? name(index) : fmt::format("class {}", index);
+  return known() ? one_line(name(index)) : fmt::format("class {}", index);
 }
 
 }  // namespace blindspot::tools

@@ -18,7 +18,7 @@ class ClassNames {
   bool known() const { return !names_.empty(); }
   /// The name, or "" where there are none.
   std::string name(std::int64_t index) const;
-  /// "cat", or "class 3" where there are no names.
+  /// "cat", or "class 3" where there are no names; control characters escaped.
   std::string label(std::int64_t index) const;
 
  private:

@@ -19,6 +19,7 @@
 #include "tools/json_output.h"
 #include "tools/lost_file.h"
 #include "tools/near_miss.h"
+#include "tools/one_line.h"
 #include "tools/options.h"
 #include "tools/text_output.h"
 
@@ -129,14 +130,7 @@ int report(std::string_view message, int exit_code, std::string_view before = ""
   };
   for (const char letter : std::string_view("blindspot: ")) put(letter);
   for (const char letter : before) put(letter);
-  for (std::size_t i = 0; i < message.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(message[i]);
-    // U+0080 to U+009F are controls too; in UTF-8 they start with 0xC2.
-    const bool second_half =
-        byte == 0xC2 && i + 1 < message.size() && static_cast<unsigned char>(message[i + 1]) < 0xA0;
-    if (second_half) ++i;
-    put(byte < 0x20 || byte == 0x7F || second_half ? '?' : message[i]);
-  }
+  put_on_one_line(message, put);
   put('\n');
   std::cerr.write(piece.data(), static_cast<std::streamsize>(size));
   std::cerr.flush();

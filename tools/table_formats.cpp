@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tools/one_line.h"
 #include "tools/report/class_labels.h"
 
 namespace blindspot::tools {
@@ -35,7 +36,7 @@ std::string cell(const std::optional<MeanDeviation>& value, int decimals, const 
 std::vector<std::string> labels_of(const std::vector<TableRow>& rows) {
   std::vector<std::string> names;
   names.reserve(rows.size());
-  for (const TableRow& row : rows) names.push_back(row.model);
+  for (const TableRow& row : rows) names.push_back(one_line(row.model));
   return report::distinct_model_names(names);
 }
 

@@ -14,6 +14,7 @@
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/numbers.h"
+#include "tools/one_line.h"
 #include "tools/options.h"
 #include "tools/participants.h"
 #include "tools/recorded_result.h"
@@ -204,7 +205,7 @@ Json verify_json(const VerifyOptions& options, const Model& model, const Recorde
 
 /// What does not hold of a pair, or that it does.
 std::string pair_line(const RecordedPair& pair, const PairCheck& check) {
-  std::string text = fmt::format("{} -> {}:", pair.source_path, pair.target_path);
+  std::string text = fmt::format("{} -> {}:", one_line(pair.source_path), one_line(pair.target_path));
   if (check.holds) {
     return text + fmt::format(" holds, probability {:.6f}, rmse {:.6f}{}\n", check.comparisons[1].recomputed,
                               check.comparisons[4].recomputed, pair.outside ? ", outside as it says" : "");

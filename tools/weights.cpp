@@ -10,6 +10,7 @@
 #include "tools/json_output.h"
 #include "tools/near_miss.h"
 #include "tools/numbers.h"
+#include "tools/one_line.h"
 #include "tools/options.h"
 #include "tools/output_folder.h"
 #include "tools/weights_commands.h"
@@ -39,10 +40,10 @@ Json summary_json(const WeightSummary& summary) {
 std::string summary_text(const WeightSummary& summary) {
   std::string text = fmt::format("format: {}\narchitecture: {}\nsha256: {}\n", summary.format,
                                  summary.architecture.empty() ? "unknown" : summary.architecture, summary.sha256);
-  for (const auto& [key, value] : summary.metadata) text += fmt::format("{}: {}\n", key, value);
+  for (const auto& [key, value] : summary.metadata) text += fmt::format("{}: {}\n", one_line(key), one_line(value));
   text += fmt::format("{} tensors:\n", summary.tensors.size());
   for (const TensorSummary& tensor : summary.tensors) {
-    text += fmt::format("  {} {} {}\n", tensor.name, tensor.type, shape_text(tensor.shape));
+    text += fmt::format("  {} {} {}\n", one_line(tensor.name), tensor.type, shape_text(tensor.shape));
   }
   return text;
 }

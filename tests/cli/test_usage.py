@@ -2,10 +2,11 @@
 import json
 import os
 import pathlib
+import struct
 import time
 import unittest
 
-from program import PROGRAM, SHARED, ProgramTest, has_shared, run
+from program import PROGRAM, SHARED, ProgramTest, has_shared, run, write_safetensors
 
 COMMANDS = (["traverse"], ["grid"], ["triangle"], ["path"], ["simplex"], ["width"], ["distance"], ["classify"], ["gradient"], ["verify"], ["devices"], ["bench"], ["demo"],
             ["weights"], ["weights", "inspect"], ["weights", "convert"], ["weights", "random"],
@@ -77,6 +78,31 @@ class Usage(ProgramTest):
 
     def test_a_name_with_control_characters_stays_one_line(self):
         self.assert_refused(run("classify", "demo-resnet", "a\nb\x1b[31m\u0085.png"), {3})
+
+    def test_what_a_file_says_does_not_reach_the_terminal_as_it_is(self):
+        hostile = "a\nb\x1b[31m\u009b\x7f"
+        escaped = rb"a\x0ab\x1b[31m\xc2\x9b\x7f"
+        path = self.folder / "hostile.safetensors"
+        self.assertEqual(run("weights", "random", "cifar_resnet20", "-o", path).returncode, 0)
+        data = path.read_bytes()
+        (size,) = struct.unpack_from("<Q", data)
+        header = json.loads(data[8:8 + size])
+        header["__metadata__"].update(classes=json.dumps([hostile] * 10), note=hostile)
+        text = json.dumps(header).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size:])
+        tensor = self.folder / "tensor.safetensors"
+        write_safetensors(tensor, hostile, [1], [0])
+        picture = self.picture(3)
+        for command in (("classify", path, picture), ("weights", "inspect", path), ("weights", "inspect", tensor),
+                        ("path", path, picture, self.picture(4)),
+                        ("traverse", path, "--source", picture, "--target", self.picture(4), "-o", self.folder / "out",
+                         "--iterations", 1)):
+            with self.subTest(command=command[:2]):
+                result = run(*command)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(escaped, result.stdout)
+                for text in (result.stdout.decode(), result.stderr.decode()):
+                    self.assertFalse([c for c in text if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)], repr(text))
 
     def test_the_end_of_the_disk_is_noticed(self):
         if not os.path.exists("/dev/full"):
