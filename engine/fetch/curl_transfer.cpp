@@ -258,9 +258,7 @@ class Transfer {
   std::string asked() const {
     const char* address = nullptr;
     curl_easy_getinfo(handle_.get(), CURLINFO_EFFECTIVE_URL, &address);
-    std::string text = address == nullptr ? request_.address : address;
-    // What follows a question mark may be a signature of the host's, long and of no use to people.
-    return one_line(text.substr(0, std::min(text.find('?'), text.size())));
+    return one_line(shown_address(address == nullptr ? request_.address : address));
   }
 
   void announce_head() {
@@ -345,6 +343,16 @@ class Transfer {
 };
 
 }  // namespace
+
+std::string shown_address(std::string address) {
+  address = address.substr(0, address.find('?'));
+  const std::size_t scheme = address.find("://");
+  const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  // The last of several is the one before the host.
+  const std::size_t at = address.substr(0, address.find('/', begin)).rfind('@');
+  if (at != std::string::npos && at >= begin) address.erase(begin, at + 1 - begin);
+  return address;
+}
 
 TransferResult transfer(const TransferRequest& request, const TransferHandlers& handlers) {
   return Transfer(request, handlers).run();

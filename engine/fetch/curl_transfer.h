@@ -48,6 +48,10 @@ struct TransferResult {
   std::string reason;  ///< why not complete, as a part of a sentence; names the last address that was asked
 };
 
+/// An address as it may stand in messages and files: without a query, which may be a signature, and without a user's
+/// name and password.
+std::string shown_address(std::string address);
+
 /// What handlers throw comes out of this; Stopped if `cancelled` says so. Throws Error(fault) if libcurl cannot be
 /// used.
 TransferResult transfer(const TransferRequest& request, const TransferHandlers& handlers);

@@ -23,7 +23,8 @@ constexpr std::chrono::milliseconds longest_pause{8000};
 
 class Download {
  public:
-  Download(PartFile& part, const DownloadRequest& request) : part_(part), request_(request) {}
+  Download(PartFile& part, const DownloadRequest& request)
+      : part_(part), request_(request), address_(shown_address(request.address)) {}
 
   Downloaded run() {
     take_up_part();
@@ -40,9 +41,9 @@ class Download {
   /// An earlier attempt's bytes are of use if they are of the same address.
   void take_up_part() {
     const std::optional<PartOrigin> origin = part_.origin();
-    if (part_.size() != 0 && (!origin || origin->address != request_.address)) part_.clear();
+    if (part_.size() != 0 && (!origin || origin->address != address_)) part_.clear();
     if (part_.size() != 0) origin_ = *origin;
-    origin_.address = request_.address;
+    origin_.address = address_;
     sha256_.emplace();
     part_.read([this](std::span<const std::byte> bytes) {
       stop_if(request_.cancelled);
@@ -97,17 +98,17 @@ class Download {
   void take_head(const TransferHead& head) {
     if (head.begin != part_.size()) {
       if (head.begin != 0) {
-        refuse(fmt::format("{} answers with bytes from {} on where those from {} were asked for", request_.address,
-                           head.begin, part_.size()));
+        refuse(fmt::format("{} answers with bytes from {} on where those from {} were asked for", address_, head.begin,
+                           part_.size()));
       }
       // The host does not do parts, or the file is another one by now.
       start_again();
     }
     if (head.total && request_.size && *head.total != *request_.size) {
-      refuse(fmt::format("{} offers {} bytes, the catalogue has {}", request_.address, *head.total, *request_.size));
+      refuse(fmt::format("{} offers {} bytes, the catalogue has {}", address_, *head.total, *request_.size));
     }
     if (head.total.value_or(0) > largest_file) {
-      refuse(fmt::format("{} offers {}, more than any file of weights", request_.address, size_text(*head.total)));
+      refuse(fmt::format("{} offers {}, more than any file of weights", address_, size_text(*head.total)));
     }
     origin_.total = head.total;
     origin_.validator = head.validator;
@@ -129,7 +130,7 @@ class Download {
   void take_bytes(std::span<const std::byte> bytes) {
     const std::uint64_t most = request_.size.value_or(origin_.total.value_or(largest_file));
     if (bytes.size() > most - std::min(most, part_.size())) {
-      const std::string reason = fmt::format("{} sends more than the {} bytes there should be", request_.address, most);
+      const std::string reason = fmt::format("{} sends more than the {} bytes there should be", address_, most);
       start_again();
       refuse(reason);
     }
@@ -147,7 +148,7 @@ class Download {
     part_.clear();
     sha256_.emplace();
     before_ = 0;
-    origin_ = {request_.address, "", "", std::nullopt};
+    origin_ = {address_, "", "", std::nullopt};
   }
 
   void wait(std::chrono::milliseconds pause) const {
@@ -167,6 +168,7 @@ class Download {
 
   PartFile& part_;
   const DownloadRequest& request_;
+  std::string address_;  ///< as it may be told and kept
   PartOrigin origin_;
   std::optional<weights::Sha256> sha256_;
   std::uint64_t before_ = 0;

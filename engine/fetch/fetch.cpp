@@ -1,5 +1,5 @@
 // Implementation of the public header fetch.h: from a catalogue's entry to a converted file in the weight folder. Sees
-// the public interface, download.h and weights.
+// the public interface, download.h, curl_transfer.h and weights.
 #include "blindspot/fetch.h"
 
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "blindspot/weights.h"
+#include "engine/fetch/curl_transfer.h"
 #include "engine/fetch/download.h"
 #include "weights/state.h"
 
@@ -29,15 +30,6 @@ std::string mirrored(const std::string& address, std::string mirror) {
   return fmt::format("{}/{}", mirror, address.substr(address.find("://") + 3));
 }
 
-/// Without a query, which may be a signature, and without a user's name and password.
-std::string to_record(std::string address) {
-  address = address.substr(0, address.find('?'));
-  const std::size_t host = address.find("://") + 3;
-  const std::size_t at = address.find('@');
-  if (at != std::string::npos && at < address.find('/', host)) address.erase(host, at + 1 - host);
-  return address;
-}
-
 /// Whether nobody on the way can have put words into the host's mouth.
 bool is_trustworthy(const std::string& address) {
   constexpr std::array<std::string_view, 3> this_machine{"http://127.0.0.1", "http://localhost", "http://[::1]"};
@@ -52,7 +44,7 @@ void check_address(const std::string& address) {
   const bool web = address.starts_with("https://") || address.starts_with("http://");
   for (const char c : address) {
     if (web && c > ' ' && c != '\x7f') continue;
-    throw Error(ErrorKind::usage, fmt::format("{}: is not an address of http or https", address));
+    throw Error(ErrorKind::usage, fmt::format("{}: is not an address of http or https", fetch::shown_address(address)));
   }
 }
 
@@ -130,7 +122,8 @@ class Fetch {
     // The process that was waited for may have brought it.
     if (is_there()) return {path_, true, {}, {}, 0, PublishedDigest::Kind::none};
     const fetch::Downloaded downloaded = bring(part, address);
-    FetchedWeights result{path_, false, to_record(address), downloaded.sha256, part.size(), checked_by(downloaded)};
+    FetchedWeights result{
+        path_, false, fetch::shown_address(address), downloaded.sha256, part.size(), checked_by(downloaded)};
     if (result.checked_by == PublishedDigest::Kind::none) {
       say(fmt::format("{}: there is no digest to hold it against; it came by https and has {}", entry_.name,
                       downloaded.sha256));
@@ -172,7 +165,7 @@ class Fetch {
       if (wrong.empty()) return downloaded;
       part.clear();
       if (again || !downloaded.began_with_old_bytes) {
-        throw Error(ErrorKind::input, fmt::format("{}: {}; it has been removed", to_record(address), wrong));
+        throw Error(ErrorKind::input, fmt::format("{}: {}; it has been removed", fetch::shown_address(address), wrong));
       }
       say(fmt::format("{}: {}; an earlier part may be to blame, starting again", entry_.name, wrong));
     }

@@ -77,6 +77,25 @@ class Good(FetchTest):
         self.refused(self.fetch(address=far.address + "/first", digest={"announced": True}), "https", "--from")
         self.fetched(address=self.server.address + "/first", digest={"announced": True})
 
+    def test_a_password_in_the_address_stays_with_the_host(self):
+        host = self.server.address.removeprefix("http://")
+        address = f"http://user:secret@{host}/made.pth?signature=hidden"
+        self.server.files["/made.pth?signature=hidden"] = self.served
+        hidden = ("user", "secret", "hidden")
+        changes = ({"size": 5}, {"digest": {"sha256": "0" * 64}})
+        for change in changes:
+            result = self.fetch("--address", address, **change)
+            self.assertEqual(result.returncode, 3, result.stderr)
+            self.assertIn(host, result.stderr.decode())
+            self.assertFalse([word for word in hidden if word in result.stderr.decode()], result.stderr)
+        self.assertIn("Authorization", self.served.requests[-1])
+        self.served.always = lambda handler: handler.send_error(404)
+        result = self.fetch("--address", address)
+        self.assertIn("404", result.stderr.decode())
+        self.assertFalse([word for word in hidden if word in result.stderr.decode()], result.stderr)
+        result = self.fetch("--address", f"ftp://user:secret@{host}/made.pth")
+        self.assertFalse([word for word in hidden if word in result.stderr.decode()], result.stderr)
+
     def test_a_mirror_and_an_address_go_before_the_catalogue(self):
         elsewhere = "https://nowhere.invalid/weights/made.pth"
         self.server.files["/mirror/nowhere.invalid/weights/made.pth"] = self.served
