@@ -115,6 +115,7 @@ class Fetch {
 
   FetchedWeights from_host() {
     const std::string address = chosen_address();
+    check_proof(address);
     fetch::PartFile part(
         options_.folder / (entry_.name + ".part"),
         [this] { say(fmt::format("{}: another process is fetching it; waiting for its end", entry_.name)); },
@@ -144,6 +145,17 @@ class Fetch {
     }
     check_address(address);
     return address;
+  }
+
+  /// A file that matches eight digits can be made in minutes.
+  void check_proof(const std::string& address) const {
+    if (entry_.digest.kind != PublishedDigest::Kind::prefix || is_trustworthy(address)) return;
+    throw Error(
+        ErrorKind::input,
+        fmt::format("{}: by http anyone on the way can send another file of which the first digits of the SHA-256 "
+                    "are the same, and no more of them are known; give an address of https, or bring the file "
+                    "with --from FILE",
+                    fetch::shown_address(address)));
   }
 
   /// Downloads, and once more from the first byte if what an earlier attempt had brought may be to blame.

@@ -77,6 +77,14 @@ class Good(FetchTest):
         self.refused(self.fetch(address=far.address + "/first", digest={"announced": True}), "https", "--from")
         self.fetched(address=self.server.address + "/first", digest={"announced": True})
 
+    def test_a_prefix_of_the_digest_proves_nothing_by_an_unsafe_way(self):
+        far = FileServer(host="127.0.0.2")
+        self.addCleanup(far.close)
+        far.files = self.server.files
+        self.refused(self.fetch(address=far.address + "/made.pth", digest={"prefix": self.sha256[:8]}), "https", "--from")
+        self.assertEqual(self.served.requests, [], "it was downloaded all the same")
+        self.fetched(address=far.address + "/made.pth")
+
     def test_a_password_in_the_address_stays_with_the_host(self):
         host = self.server.address.removeprefix("http://")
         address = f"http://user:secret@{host}/made.pth?signature=hidden"
