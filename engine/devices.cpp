@@ -15,6 +15,9 @@ namespace blindspot {
 
 namespace {
 
+// More than any machine has cores; each takes memory of its own.
+constexpr int most_threads = 4096;
+
 /// N of "cuda:N", 0 of "cuda"; none for any other name.
 std::optional<int> gpu_number(std::string_view device) {
   if (device == "cuda") return 0;
@@ -105,7 +108,9 @@ std::vector<DeviceInformation> list_devices() {
 }
 
 DeviceChoice choose_device(const std::string& device, std::optional<Precision> precision, int threads) {
-  if (threads < 0) throw Error(ErrorKind::usage, fmt::format("--threads {}: it must be 0 or more", threads));
+  if (threads < 0 || threads > most_threads) {
+    throw Error(ErrorKind::usage, fmt::format("--threads {}: it must be between 0 and {}", threads, most_threads));
+  }
   if (const std::optional<int> number = gpu_number(device)) {
     return choose_gpu(usable_gpu(device, *number), *number, precision, threads);
   }

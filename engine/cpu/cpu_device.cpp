@@ -8,7 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <latch>
+#include <memory>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "engine/cpu/available_memory.h"
 #include "engine/cpu/cpu_device_class.h"
@@ -29,6 +34,22 @@ void check(bool fits, const char* operation, const Shape& shape, std::size_t cou
 
 void check(bool fits, const char* operation, const Array& array, std::size_t count) {
   check(fits, operation, array.shape(), count);
+}
+
+/// OpenMP ends the process where the system gives it no threads; whether there are as many is tried before it asks.
+void try_threads(int count) {
+  std::latch end(1);
+  std::vector<std::jthread> waiting;
+  const auto let_go = [&end](const void* /*all*/) { end.count_down(); };
+  const std::unique_ptr<const void, decltype(let_go)> released(&end, let_go);  // before they are joined
+  waiting.reserve(static_cast<std::size_t>(count));
+  try {
+    while (static_cast<int>(waiting.size()) < count) waiting.emplace_back([&end] { end.wait(); });
+  } catch (const std::system_error&) {
+    throw Error(ErrorKind::device,
+                fmt::format("--threads {}: the system has threads or memory for {} only; choose fewer", count + 1,
+                            waiting.size() + 1));
+  }
 }
 
 /// Nothing is gained by recording on the CPU: the calls are made each time.
@@ -62,6 +83,7 @@ CpuDevice::CpuDevice(const CpuOptions& options)
   }
   if (threads_ < 0) throw Error(ErrorKind::usage, fmt::format("--threads {}: choose 0 (all cores) or more", threads_));
   if (threads_ == 0) threads_ = std::max(omp_get_num_procs(), 1);
+  try_threads(threads_ - 1);
   if (precision_ == Precision::bf16 && has_fast_bfloat16()) product_type_ = Type::bfloat16;
 }
 

@@ -18,7 +18,8 @@ struct CpuOptions {
   int threads = 0;  ///< 0: all cores
 };
 
-/// Throws Error(usage) for a precision that this processor lacks (tf32, fp16; bf16 without AVX-512), saying so.
+/// Throws Error(usage) for a precision that this processor lacks (tf32, fp16; bf16 without AVX-512), saying so,
+/// Error(device) where the system does not give that many threads.
 std::unique_ptr<Device> make_device(const CpuOptions& options);
 
 /// Whether bf16 can be had: oneDNN needs AVX-512.

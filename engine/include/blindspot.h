@@ -3,8 +3,15 @@
  *
  * Errors. A function that can fail returns a status and takes, last, a blindspot_error of the caller's, or NULL: there
  * is no global or per-thread error. The message is one line that names the file or value and says what to do. No
- * exception leaves a function, nothing ends the process, nothing is printed. After a failure, what the function would
- * have written is unspecified but for handles, which are NULL unless said otherwise.
+ * exception leaves a function, nothing ends the process, nothing is printed, but for what is said below. After a
+ * failure, what the function would have written is unspecified but for handles, which are NULL unless said otherwise.
+ *
+ * Beyond our reach. A weight file is mapped: where another process cuts it short while its model is open, reading it
+ * raises SIGBUS, which ends the process unless it has a handler; blindspot_model_open_memory, with bytes read by the
+ * caller, has no such risk. Threads are tried before they are needed, and memory that blindspot itself asks for and
+ * does not get is reported; but libgomp prints a line and ends the process where the system gives it no thread or
+ * memory later on, and oneDNN may crash where its own first objects find no memory. Whoever must outlive that runs
+ * blindspot in a process of its own.
  *
  * Threads. A handle may be used by one thread at a time, any thread; different handles by different threads at once.
  * The callbacks of a call run on the thread that called, may not use the handle that is at work, and must return (no
@@ -75,13 +82,13 @@ typedef struct blindspot_model_options {
   int64_t heads;            /* of a vision transformer; 0: told by the file or the architecture's name */
   int64_t batch;            /* images at a time; 0: chosen */
   uint64_t rule_seed;       /* for the model "rule:ARCHITECTURE"; 0: the default seed, 1 */
-  int32_t threads;          /* 0: all cores */
+  int32_t threads;          /* 0: all cores; 4096 at most */
   int32_t resize;           /* 0: as the file says; likewise below */
   int32_t crop;
   int32_t input_size;
-  const char* interpolation; /* "bilinear", "bicubic" */
-  const float* mean;         /* three numbers, or NULL */
-  const float* deviation;
+  const char* interpolation;     /* "bilinear", "bicubic" */
+  const float* mean;             /* three numbers, or NULL */
+  const float* deviation;        /* three finite numbers above 0, or NULL */
   blindspot_cancelled cancelled; /* asked while opening and in all that the model does; NULL: never */
   void* context;                 /* what it is called with */
 } blindspot_model_options;

@@ -19,6 +19,17 @@ BATCH = re.compile(rb'"batch": [0-9]+')
 PARTIAL = re.compile(r"(\.partial-|\.part$|\.images-)")
 
 
+class OutOfThreads(PreparedFaultTest):
+    def test_a_system_without_threads_is_an_error_of_ours(self):
+        command = lambda folder: ("classify", "demo-resnet", self.picture(3), "--threads", 4)
+        for first, length in ((1, 1), (3, 1), (1, 0)):  # the last: all of them
+            with self.subTest(first=first, length=length):
+                outcome = run_planned(command, "thread", first, length=length)
+                self.assertTrue(outcome.failed, outcome)
+                self.assertEqual(outcome.code, 4, outcome)
+                self.assertIn("--threads 4", self.assert_one_line(outcome))
+
+
 class OutOfMemory(PreparedFaultTest):
     MOST = 40
 
