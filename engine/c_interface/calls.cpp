@@ -1,7 +1,40 @@
 // Implementation of calls.h.
 #include "engine/c_interface/calls.h"
 
+#include <cstdint>
+#include <limits>
+
 namespace blindspot::c_interface {
+namespace {
+
+/// How many bytes at the start of `text` are a control character: U+0080 to U+009F, which UTF-8 writes as two, are too.
+std::size_t control_length(std::string_view text) {
+  const auto byte = static_cast<unsigned char>(text[0]);
+  if (byte < 0x20 || byte == 0x7F) return 1;
+  const bool is_second_half = byte == 0xC2 && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xA0;
+  return is_second_half ? 2 : 0;
+}
+
+/// Copies the message, control characters, which names of the caller's or of a file may hold, as \x1b: it stays one
+/// line, and no terminal obeys it. `room` is without the 0 at the end.
+void write_one_line(std::string_view message, char* to, std::size_t room) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr std::size_t escape = 4;
+  while (!message.empty() && room != 0) {
+    const std::size_t control = control_length(message);
+    if (control * escape > room) break;
+    for (std::size_t i = 0; i < control; ++i) {
+      const auto byte = static_cast<unsigned char>(message[i]);
+      for (const char letter : {'\\', 'x', digits[byte >> 4], digits[byte & 15]}) *to++ = letter;
+    }
+    if (control == 0) *to++ = message[0];
+    room -= control == 0 ? 1 : control * escape;
+    message.remove_prefix(std::max<std::size_t>(control, 1));
+  }
+  *to = '\0';
+}
+
+}  // namespace
 
 blindspot_status report(blindspot_error* error, blindspot_status status, std::string_view message) noexcept {
   constexpr std::size_t before_message = offsetof(blindspot_error, message);
@@ -9,9 +42,7 @@ blindspot_status report(blindspot_error* error, blindspot_status status, std::st
   error->status = status;
   if (error->size == before_message) return status;
   const std::size_t room = std::min(error->size, sizeof(blindspot_error)) - before_message - 1;
-  const std::size_t length = std::min(message.size(), room);
-  std::memcpy(error->message, message.data(), length);
-  error->message[length] = '\0';
+  write_one_line(message, error->message, room);
   return status;
 }
 

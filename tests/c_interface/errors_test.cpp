@@ -91,6 +91,45 @@ TEST_CASE("a message is cut to the caller's room") {
   CHECK(error.message[8] == 'x');
 }
 
+TEST_CASE("a message is one line whatever the caller's texts hold") {
+  const ModelHandle model = open_model("demo-resnet");
+  const std::vector<float> pixels = as_array(pictures(1));
+  const char* const hostile = "a\nb\x1b[31m\xc2\x9b\x7f";
+  blindspot_model* opened = nullptr;
+  std::vector<std::string> messages;
+  const auto refused = [&messages](const auto& call) {
+    blindspot_error error = no_error();
+    CHECK(call(&error) != BLINDSPOT_DONE);
+    messages.emplace_back(error.message);
+  };
+  refused([&](blindspot_error* error) { return blindspot_model_open(hostile, nullptr, &opened, error); });
+  refused(
+      [&](blindspot_error* error) { return blindspot_model_open_memory(hostile, "x", 1, nullptr, &opened, error); });
+  for (const char* blindspot_model_options::*text :
+       {&blindspot_model_options::device, &blindspot_model_options::precision, &blindspot_model_options::architecture,
+        &blindspot_model_options::interpolation}) {
+    blindspot_model_options options{};
+    options.size = sizeof(options);
+    options.*text = hostile;
+    refused([&](blindspot_error* error) { return blindspot_model_open("demo-resnet", &options, &opened, error); });
+  }
+  std::vector<float> image(pixels.size());
+  refused([&](blindspot_error* error) { return blindspot_load_image(model.get(), hostile, image.data(), error); });
+  blindspot_distance_measure* measure = nullptr;
+  refused([&](blindspot_error* error) { return blindspot_distance_open(hostile, 1, nullptr, &measure, error); });
+  refused([&](blindspot_error* error) { return blindspot_distance_open("cpu", 1, hostile, &measure, error); });
+  for (const std::string& message : messages) {
+    CAPTURE(message);
+    CHECK(message.find("a\\x0ab\\x1b[31m\\xc2\\x9b\\x7f") != std::string::npos);
+    CHECK(message.find_first_of("\n\x1b\x7f") == std::string::npos);
+  }
+  // An escape that does not fit is left out as a whole.
+  blindspot_error error = no_error();
+  error.size = offsetof(blindspot_error, message) + 4;
+  CHECK(blindspot_model_open("a\nb", nullptr, &opened, &error) == BLINDSPOT_INPUT);
+  CHECK(std::string(error.message) == "a");
+}
+
 TEST_CASE("two threads use a model each") {
   std::vector<float> logits(20);
   const std::vector<float> image = as_array(pictures(1));
