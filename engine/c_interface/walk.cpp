@@ -1,4 +1,5 @@
 // The C interface: walks. Uses the public C++ interface.
+#include <algorithm>
 #include <utility>
 
 #include "engine/c_interface/calls.h"
@@ -47,13 +48,15 @@ WalkParameters parameters_of(const blindspot_walk_parameters* wanted) {
   return parameters;
 }
 
-std::vector<std::int32_t> classes_of(Model& model, const std::vector<Image>& images, const std::int32_t* given) {
-  if (given != nullptr) return {given, given + images.size()};
-  std::vector<std::int32_t> classes;
-  for (const std::vector<float>& row : model.logits(pointers_to(images))) {
-    classes.push_back(predicted_class(row));
+/// Fills in `classes`, one an image.
+void find_classes(Model& model, const std::vector<Image>& images, const std::int32_t* given,
+                  std::vector<std::int32_t>& classes) {
+  if (given != nullptr) {
+    std::copy(given, given + images.size(), classes.begin());
+    return;
   }
-  return classes;
+  const std::vector<std::vector<float>> rows = model.logits(pointers_to(images));
+  std::transform(rows.begin(), rows.end(), classes.begin(), [](const auto& row) { return predicted_class(row); });
 }
 
 WalkOptions callbacks_of(const blindspot_walk_options& given) {
@@ -125,9 +128,16 @@ blindspot_status blindspot_traverse(blindspot_model* model, const float* sources
     auto made = std::make_unique<blindspot_walks>();
     made->results.resize(count);
     made->finished.resize(count);
-    made->source_classes = classes_of(model->model, from, source_classes);
-    made->target_classes = classes_of(model->model, to, target_classes);
-    const bool done = walk_all(model->model, from, to, checked, given, *made);
+    made->source_classes.resize(count);
+    made->target_classes.resize(count);
+    bool done = false;
+    try {
+      find_classes(model->model, from, source_classes, made->source_classes);
+      find_classes(model->model, to, target_classes, made->target_classes);
+      done = walk_all(model->model, from, to, checked, given, *made);
+    } catch (const blindspot::Stopped&) {
+      // The model's own callback: the pairs that have ended are given all the same.
+    }
     *walks = made.release();
     if (!done) throw blindspot::Stopped();
   });

@@ -135,6 +135,35 @@ TEST_CASE("a callback stops the walks") {
   CHECK(blindspot_walk_image(walks.get(), 0, image.data(), &error) == BLINDSPOT_USAGE);
 }
 
+TEST_CASE("the model's own callback stops the walks too, wherever they are") {
+  int left = 1 << 30;
+  blindspot_model_options opening{};
+  opening.size = sizeof(opening);
+  opening.device = "cpu";
+  opening.threads = 1;
+  opening.context = &left;
+  opening.cancelled = [](void* context) { return static_cast<int>(--*static_cast<int*>(context) < 0); };
+  blindspot_error error = no_error();
+  blindspot_model* opened = nullptr;
+  REQUIRE(blindspot_model_open("demo-resnet", &opening, &opened, &error) == BLINDSPOT_DONE);
+  const ModelHandle model(opened, &blindspot_model_close);
+  const std::vector<float> images = as_array(pictures(2));
+  const float* const target = images.data() + images.size() / 2;
+  for (const int questions : {0, 1, 2, 3, 5}) {
+    CAPTURE(questions);
+    left = questions;
+    blindspot_walks* made = nullptr;
+    CHECK(blindspot_traverse(model.get(), images.data(), target, nullptr, nullptr, 1, nullptr, nullptr, &made,
+                             &error) == BLINDSPOT_STOPPED);
+    const WalksHandle walks(made, &blindspot_walks_free);
+    REQUIRE(walks != nullptr);
+    blindspot_walk_result result{};
+    result.size = sizeof(result);
+    REQUIRE(blindspot_walk_get(walks.get(), 0, &result, &error) == BLINDSPOT_DONE);
+    CHECK(result.finished == 0);
+  }
+}
+
 TEST_CASE("parameters out of range are refused") {
   const ModelHandle model = open_model("demo-resnet");
   const std::vector<float> images = as_array(pictures(2));
