@@ -25,6 +25,9 @@ void check_sizes(const Preprocessing& chosen) {
                             "to the crop",
                             chosen.resize, chosen.crop));
   }
+  for (const float mean : chosen.mean) {
+    if (!std::isfinite(mean)) throw Error(ErrorKind::usage, fmt::format("--mean: {} is not a number", mean));
+  }
   for (const float deviation : chosen.deviation) {
     if (!(deviation > 0) || !std::isfinite(deviation)) {
       throw Error(ErrorKind::usage, fmt::format("--std: {} is not a positive number", deviation));

@@ -66,8 +66,17 @@ Image image_of(const float* images, std::size_t number, int height, int width) {
   return {height, width, {images + number * each, images + (number + 1) * each}};
 }
 
+void check_count(std::size_t count, const char* name) {
+  constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
+  if (count > most) {
+    throw Error(ErrorKind::usage,
+                std::string(name) + ": " + std::to_string(count) + " of them are more than " + std::to_string(most));
+  }
+}
+
 std::vector<Image> images_of(const float* images, std::size_t count, int size, const char* name) {
   if (count != 0) need(images, name);
+  check_count(count, name);
   std::vector<Image> all;
   all.reserve(count);
   for (std::size_t i = 0; i < count; ++i) all.push_back(image_of(images, i, size, size));

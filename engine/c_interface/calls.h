@@ -49,6 +49,9 @@ void need(const void* argument, const char* name);
 /// known here whose rest is not zero.
 void check_size(const void* given, std::size_t size, std::size_t known, const char* name);
 
+/// Throws Error(usage) for a count that no caller can mean.
+void check_count(std::size_t count, const char* name);
+
 /// What the caller gave, over `defaults`, as far as it goes; `given` may be null.
 template <typename Struct>
 Struct read_struct(const Struct* given, const char* name, const Struct& defaults) {
@@ -60,13 +63,17 @@ Struct read_struct(const Struct* given, const char* name, const Struct& defaults
   return complete;
 }
 
+/// Throws Error(usage) for a struct that write_struct would refuse: to be asked before long work.
+template <typename Struct>
+void check_writable(const Struct* wanted, const char* name) {
+  need(wanted, name);
+  check_size(wanted, wanted->size, wanted->size, name);
+}
+
 /// The reverse: no more of `complete` than the caller's struct has room for. `size` stays as it is.
 template <typename Struct>
 void write_struct(const Struct& complete, Struct* wanted, const char* name) {
-  need(wanted, name);
-  if (wanted->size < sizeof(std::size_t)) {
-    throw Error(ErrorKind::usage, std::string(name) + ": set its size to sizeof the struct");
-  }
+  check_writable(wanted, name);
   const std::size_t size = std::min(wanted->size, sizeof(Struct));
   std::memcpy(reinterpret_cast<char*>(wanted) + sizeof(std::size_t),
               reinterpret_cast<const char*>(&complete) + sizeof(std::size_t), size - sizeof(std::size_t));

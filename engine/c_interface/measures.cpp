@@ -93,6 +93,7 @@ blindspot_status blindspot_triangle(blindspot_model* model, const float* source,
   return guarded(error, [&] {
     need(model, "model");
     need(probabilities, "probabilities");
+    if (metrics != nullptr) check_writable(metrics, "metrics");
     check_divisions(divisions);
     const blindspot::Image corners[3] = {input_of(*model, source, "source"), input_of(*model, first, "first"),
                                          input_of(*model, second, "second")};
@@ -114,6 +115,7 @@ blindspot_status blindspot_simplex(blindspot_model* model, const float* source, 
                                    blindspot_hull_metrics* metrics, blindspot_error* error) {
   return guarded(error, [&] {
     need(model, "model");
+    check_writable(metrics, "metrics");
     if (target_count == 0) throw blindspot::Error(blindspot::ErrorKind::usage, "target_count: must be 1 or more");
     const blindspot::Image from = input_of(*model, source, "source");
     const std::vector<blindspot::Image> to = images_of(targets, target_count, model->input_size(), "targets");
@@ -139,6 +141,7 @@ blindspot_status blindspot_path_width(blindspot_model* model, const float* image
     const blindspot::Image to = input_of(*model, target, "target");
     const blindspot::WidthPoint point{&at, &to, source_class, nullptr, 0};
     blindspot::WidthOptions options;
+    check_count(radius_count, "radius_count");
     options.radii.assign(radii, radii + radius_count);
     options.directions = directions;
     options.delta = delta;
@@ -175,6 +178,7 @@ blindspot_status blindspot_distance_between(blindspot_distance_measure* measure,
     need(measure, "measure");
     need(first, "first");
     need(second, "second");
+    check_writable(distances, "distances");
     if (height < 1 || width < 1) {
       throw blindspot::Error(blindspot::ErrorKind::usage, "height and width must be 1 or more");
     }

@@ -71,6 +71,11 @@ WalkOptions callbacks_of(const blindspot_walk_options& given) {
   return options;
 }
 
+void check_noise(const std::vector<float>& noise) {
+  if (std::all_of(noise.begin(), noise.end(), [](float value) { return value >= 0 && value < 1; })) return;
+  throw Error(ErrorKind::usage, "noise: every number must be at least 0 and below 1");
+}
+
 /// False: stopped.
 bool walk_all(Model& model, const std::vector<Image>& sources, const std::vector<Image>& targets,
               const WalkParameters& parameters, const blindspot_walk_options& given, blindspot_walks& walks) {
@@ -81,6 +86,7 @@ bool walk_all(Model& model, const std::vector<Image>& sources, const std::vector
     pairs.push_back({&sources[i], &targets[i], walks.source_classes[i], walks.target_classes[i], 0, nullptr});
     if (given.noise == nullptr) continue;
     noise.push_back(image_of(given.noise, i, sources[i].height, sources[i].width).values);
+    check_noise(noise.back());
     pairs.back().noise = &noise.back();
   }
   count_occurrences(pairs);

@@ -87,7 +87,7 @@ typedef struct blindspot_model_options {
   int32_t crop;
   int32_t input_size;
   const char* interpolation;     /* "bilinear", "bicubic" */
-  const float* mean;             /* three numbers, or NULL */
+  const float* mean;             /* three finite numbers, or NULL */
   const float* deviation;        /* three finite numbers above 0, or NULL */
   blindspot_cancelled cancelled; /* asked while opening and in all that the model does; NULL: never */
   void* context;                 /* what it is called with */

@@ -1,6 +1,8 @@
 // Errors of the C interface: a status and one line that names what is wrong, nothing thrown; and structs of callers
 // that know less or more of them than this version. Uses the public headers.
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <thread>
 
@@ -128,6 +130,41 @@ TEST_CASE("a message is one line whatever the caller's texts hold") {
   error.size = offsetof(blindspot_error, message) + 4;
   CHECK(blindspot_model_open("a\nb", nullptr, &opened, &error) == BLINDSPOT_INPUT);
   CHECK(std::string(error.message) == "a");
+}
+
+TEST_CASE("numbers and counts that cannot be meant are refused") {
+  const ModelHandle model = open_model("demo-resnet");
+  blindspot_error error = no_error();
+  blindspot_model* opened = nullptr;
+  blindspot_model_options options{};
+  options.size = sizeof(options);
+  options.device = "cpu";
+  options.threads = 1 << 20;
+  CHECK(blindspot_model_open("demo-resnet", &options, &opened, &error) == BLINDSPOT_USAGE);
+  CHECK(std::string(error.message).find("threads") != std::string::npos);
+  blindspot_distance_measure* measure = nullptr;
+  CHECK(blindspot_distance_open("cpu", 1 << 20, nullptr, &measure, &error) == BLINDSPOT_USAGE);
+  options.threads = 1;
+  const float strange[3] = {0.5F, NAN, 0.5F};
+  options.mean = strange;
+  CHECK(blindspot_model_open("demo-resnet", &options, &opened, &error) == BLINDSPOT_USAGE);
+  CHECK(std::string(error.message).find("mean") != std::string::npos);
+  options.mean = nullptr;
+  options.deviation = strange;
+  CHECK(blindspot_model_open("demo-resnet", &options, &opened, &error) == BLINDSPOT_USAGE);
+
+  const std::vector<float> image = as_array(pictures(1));
+  float number = 0;
+  const std::int32_t number_of_class = 0;
+  for (const std::size_t count : {std::size_t{1} << 40, SIZE_MAX}) {
+    CHECK(blindspot_classify(model.get(), image.data(), count, &number, nullptr, &error) == BLINDSPOT_USAGE);
+    CHECK(blindspot_gradients(model.get(), image.data(), &number_of_class, count, &number, nullptr, nullptr, &error) ==
+          BLINDSPOT_USAGE);
+    double quantile = 0;
+    CHECK(blindspot_path_width(model.get(), image.data(), image.data(), 0, &quantile, count, 10, 0.1F, 1, &quantile,
+                               &quantile, &error) == BLINDSPOT_USAGE);
+    CHECK(std::string(error.message).find("radius_count") != std::string::npos);
+  }
 }
 
 TEST_CASE("two threads use a model each") {

@@ -129,3 +129,25 @@ TEST_CASE("a width that cannot be is refused") {
   radius = -1;
   CHECK(width(&radius, 8, 0.2F, &q05, &q95) == BLINDSPOT_USAGE);
 }
+
+TEST_CASE("where there is no room for the result no work is done") {
+  bool is_opened = false;
+  blindspot_model_options options{};
+  options.size = sizeof(options);
+  options.device = "cpu";
+  options.context = &is_opened;
+  options.cancelled = [](void* context) { return static_cast<int>(*static_cast<bool*>(context)); };  // any work stops
+  blindspot_error error = no_error();
+  blindspot_model* opened = nullptr;
+  REQUIRE(blindspot_model_open("demo-resnet", &options, &opened, &error) == BLINDSPOT_DONE);
+  const ModelHandle model(opened, &blindspot_model_close);
+  is_opened = true;
+  const std::vector<float> image = as_array(pictures(1));
+  blindspot_hull_metrics metrics{};  // without a size
+  for (blindspot_hull_metrics* const wrong : {static_cast<blindspot_hull_metrics*>(nullptr), &metrics}) {
+    CHECK(blindspot_simplex(model.get(), image.data(), image.data(), 1, 0, 0, 0, wrong, &error) == BLINDSPOT_USAGE);
+    CHECK(std::string(error.message).find("metrics") != std::string::npos);
+  }
+  metrics.size = sizeof(metrics);
+  CHECK(blindspot_simplex(model.get(), image.data(), image.data(), 1, 0, 0, 0, &metrics, &error) == BLINDSPOT_STOPPED);
+}

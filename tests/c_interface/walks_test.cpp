@@ -164,6 +164,25 @@ TEST_CASE("the model's own callback stops the walks too, wherever they are") {
   }
 }
 
+TEST_CASE("noise out of range is refused") {
+  const ModelHandle model = open_model("demo-resnet");
+  const std::vector<float> images = as_array(pictures(1));
+  for (const float wrong : {1.0F, -0.25F, std::nanf("")}) {
+    std::vector<float> noise(images.size(), 0.5F);
+    noise.back() = wrong;
+    blindspot_walk_options options{};
+    options.size = sizeof(options);
+    options.noise = noise.data();
+    const blindspot_walk_parameters parameters = short_walk();
+    blindspot_error error = no_error();
+    blindspot_walks* walks = nullptr;
+    CHECK(blindspot_traverse(model.get(), images.data(), images.data(), nullptr, nullptr, 1, &parameters, &options,
+                             &walks, &error) == BLINDSPOT_USAGE);
+    CHECK(walks == nullptr);
+    CHECK(std::string(error.message).find("noise") != std::string::npos);
+  }
+}
+
 TEST_CASE("parameters out of range are refused") {
   const ModelHandle model = open_model("demo-resnet");
   const std::vector<float> images = as_array(pictures(2));
