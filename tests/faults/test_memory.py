@@ -7,9 +7,12 @@ since they do not survive the failure of one, whoever calls them: OpenSSL 3 and 
 when their first objects are made, libgomp ends the process, and of what draws the text of figures cairo, pixman,
 FreeType and fontconfig (with its reader of XML) crash or go on with other fonts."""
 import re
+import struct
 import unittest
+import zipfile
 
 from planned import PreparedFaultTest, run_planned, sample
+import torch_files  # of the tests of the command line, whose folder planned has added to the path
 
 FRAGILE = "libcrypto libdnnl libgomp libcairo libpixman-1 libfreetype libfontconfig libexpat"
 # What the program says where a destructor had no memory to tidy up with: of the libraries, nlohmann-json's needs some.
@@ -17,6 +20,15 @@ UNTIDY = "no room to tidy up"
 TIMES = re.compile(rb"[0-9.]+ s, the device busy [0-9.]+ %")
 BATCH = re.compile(rb'"batch": [0-9]+')
 PARTIAL = re.compile(r"(\.partial-|\.part$|\.images-)")
+
+
+def grey_jpeg():
+    """32 x 32, all grey: one table of one code each for no difference and for the end of a block."""
+    segment = lambda kind, body: b"\xff" + bytes([kind]) + struct.pack(">H", len(body) + 2) + body
+    return (b"\xff\xd8" + segment(0xDB, b"\0" + b"\1" * 64) +
+            segment(0xC0, struct.pack(">BHHB", 8, 32, 32, 1) + b"\1\x11\0") +
+            segment(0xC4, b"\0\1" + bytes(15) + b"\0") + segment(0xC4, b"\x10\1" + bytes(15) + b"\0") +
+            segment(0xDA, b"\1\1\0\0\x3f\0") + bytes(16 * 2 // 8) + b"\xff\xd9")
 
 
 class OutOfThreads(PreparedFaultTest):
@@ -31,7 +43,7 @@ class OutOfThreads(PreparedFaultTest):
 
 
 class OutOfMemory(PreparedFaultTest):
-    MOST = 40
+    MOST = 32
 
     def check(self, command, may_differ=()):
         """`may_differ`: outputs whose bytes are not the same in every run."""
@@ -71,6 +83,21 @@ class OutOfMemory(PreparedFaultTest):
 
     def test_inspecting_weights(self):
         self.check(lambda folder: ("weights", "inspect", self.weights, "--json"))
+
+    def test_inspecting_a_checkpoint(self):
+        stored, deflated = self.folder / "stored.pth", self.folder / "deflated.pth"
+        torch_files.save_zip(stored, {"state_dict": {"a.weight": torch_files.Tensor([2, 2], [1, 2, 3, 4]),
+                                                     "a.bias": torch_files.Tensor([2], [5, 6])}, "epoch": 3})
+        with zipfile.ZipFile(stored) as source, zipfile.ZipFile(deflated, "w", zipfile.ZIP_DEFLATED) as copy:
+            for name in source.namelist():
+                copy.writestr(name, source.read(name))
+        self.check(lambda folder: ("weights", "inspect", deflated, "--json"))
+
+    def test_a_gradient_at_a_photograph(self):
+        picture = self.folder / "grey.jpg"
+        picture.write_bytes(grey_jpeg())
+        self.check(lambda folder: ("gradient", "demo-resnet", picture, "--class", 3, "-o", folder / "out.safetensors",
+                                   "--threads", 2))
 
     def test_converting_weights(self):
         self.check(lambda folder: ("weights", "convert", self.weights, "-o", folder / "converted.safetensors"))
