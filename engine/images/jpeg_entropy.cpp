@@ -274,10 +274,6 @@ class ScanFollower {
   int blocks_without_more_ = 0;
 };
 
-}  // namespace
-
-namespace {
-
 // A picture of the greatest size in the scans that encoders make has some 50 million; a file of few bytes can have
 // five times as many, which take the decoder half a minute.
 constexpr std::int64_t most_visited_blocks = std::int64_t{1} << 26;
