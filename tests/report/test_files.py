@@ -259,7 +259,7 @@ class Evaluations(ProgramTest):
 
     def test_histograms_are_of_one_network_each(self):
         figures = self.folder / "figures"
-        self.succeed("report", self.whole, "-o", self.folder / "r.html", "--figures", figures)
+        self.succeed("report", self.whole, "-o", self.folder / "r.html", "--figures", figures, "--detail", 1)
         measures = ("accepted", "confidence", "linf", "lost", "rmse", "ssim", "target-confidence")
         self.assertEqual(sorted(path.stem for path in figures.glob("histogram-*.svg")),
                          sorted(f"histogram-{measure}-{network}" for measure in measures
