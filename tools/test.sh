@@ -15,10 +15,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/requirements.sh
+mkdir -p build
 
 configure() {  # configure PRESET [CMAKE-OPTION...]
   preset=$1; shift
-  mkdir -p build
   # The packages' own Python, which has the packages' jsonschema.
   cmake --preset "$preset" -DPython3_EXECUTABLE=/usr/bin/python3 "$@" >"build/$preset-configure.log" 2>&1 || { cat "build/$preset-configure.log"; exit 1; }
 }

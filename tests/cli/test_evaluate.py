@@ -1,24 +1,16 @@
-"""evaluate, merge, table and export as a user runs them: a small evaluation of the built-in network on drawn pictures,
-killed, stopped, sharded, on a full disk, beside another process; and what they refuse."""
-import array
-import csv
+"""evaluate and merge as a user runs them: a small evaluation of the built-in network on drawn pictures, killed, stopped,
+sharded, on a full disk, beside another process; and what they refuse."""
 import ctypes
 import json
 import os
-import pathlib
 import shutil
 import signal
 import sqlite3
-import subprocess
-import tempfile
 import time
 import unittest
 
-from program import PROGRAM, SHARED, ProgramTest, has_shared, run, validate
-
-# 8 sources, 2 rounds: 16 walks of 4 steps, two batches on the CPU, then 8 triangles.
-SMALL = ("--device", "cpu", "--limit", 8, "--rounds", 2, "--record-every", 2, "--detailed-pairs", 3)
-PAIRS = 16
+from evaluation import EvaluateTest, KillTest, PAIRS
+from program import run, validate
 
 
 def mounted_tmpfs(folder, size):
@@ -27,89 +19,6 @@ def mounted_tmpfs(folder, size):
     if libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 0, f"size={size}".encode()) != 0:
         return None
     return lambda: libc.umount2(bytes(folder), 2)
-
-
-class EvaluateTest(ProgramTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.whole = cls.class_folder / "whole.db"
-        cls.seconds = -time.monotonic()
-        done = run(*cls.command(cls.whole))
-        cls.seconds += time.monotonic()
-        assert done.returncode == 0, done.stderr.decode()
-        cls.content = cls.content_of(cls.whole)
-
-    @classmethod
-    def command(cls, database, *more, iterations=4):
-        return ["evaluate", "demo-resnet", "--images", cls.pictures, "-o", database, *SMALL, "--iterations", iterations,
-                *more]
-
-    @classmethod
-    def content_of(cls, database):
-        """Every value, whatever the order of the rows; and what the program says of it."""
-        connection = sqlite3.connect(database)
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        rows = {table: sorted(map(repr, connection.execute(f"SELECT * FROM {table}"))) for table in tables}
-        connection.close()
-        return rows
-
-    def exported(self, database):
-        path = self.folder / "export.csv"
-        self.succeed("export", database, "-o", path, "--overwrite")
-        return path.read_text()
-
-    def start(self, *arguments):
-        process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.communicate)
-        self.addCleanup(lambda: process.poll() is None and process.kill())
-        return process
-
-    def go_on(self, database, *more):
-        """Runs to the end and compares with the undisturbed run."""
-        self.succeed(*self.command(database, *more))
-        self.assertEqual(self.content_of(database), self.content)
-
-
-class KillTest(EvaluateTest):
-    """Longer walks, two at a time: pairs are finished all through a run."""
-
-    @classmethod
-    def command(cls, database, *more, iterations=40):
-        return super().command(database, *more, "--batch", 2, iterations=iterations)
-
-    def killed_after(self, database, seconds):
-        """How many pairs were finished then; None where the run had ended by itself."""
-        process = self.start(*self.command(database))
-        time.sleep(seconds)
-        process.kill()
-        process.communicate()
-        if process.returncode != -signal.SIGKILL:
-            self.assertEqual(process.returncode, 0)
-            return None
-        # In a copy, for whoever opens the database repairs it.
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            for path in self.folder.glob(database.name + "*"):
-                shutil.copy(path, folder)
-            connection = sqlite3.connect(pathlib.Path(folder) / database.name)
-            try:
-                return connection.execute("SELECT count(*) FROM pairs").fetchone()[0]
-            except sqlite3.OperationalError:
-                return 0  # there are no tables yet
-            finally:
-                connection.close()
-
-    def killed_at(self, moments, least_kills, least_states):
-        """Evaluations, each killed at one of these moments; so many must have been running then, at so many different
-        numbers of finished pairs."""
-        finished = []
-        for number, moment in enumerate(moments):
-            database = self.folder / f"killed-{number}.db"
-            finished.append(self.killed_after(database, moment))
-            self.go_on(database)
-        killed = [pairs for pairs in finished if pairs is not None]
-        self.assertGreaterEqual(len(killed), least_kills, finished)
-        self.assertGreaterEqual(len(set(killed)), least_states, finished)
 
 
 class Killed(KillTest):
@@ -419,121 +328,6 @@ class Refusals(EvaluateTest):
         self.assert_refused(run("evaluate", "demo-resnet", "demo-resnet", "--images", self.pictures, "-o",
                                 self.folder / "run.db"), [2], "twice")
         self.assert_refused(run("table", self.whole, "--format", "html"), [2], "--format html")
-
-
-class Tables(EvaluateTest):
-    def test_formats_agree(self):
-        document = json.loads(self.succeed("table", self.whole, "--format", "json").stdout)
-        validate(document, "table")
-        (row,) = document["rows"]
-        self.assertEqual((row["model"], row["sources"], row["pairs"]), ("demo-resnet", 8, PAIRS))
-        self.assertIsNone(row["distances"]["lpips"])
-        rmse = row["distances"]["rmse"]
-        cell = f"{rmse['mean']:.3f} ± {rmse['sd']:.3f}"
-        path = row["confidences"]["edge_mean"]
-        text = self.succeed("table", self.whole).stdout.decode()
-        self.assertIn(f"demo-resnet & {cell} & ", text)
-        self.assertIn(f" & {path['mean']:.2f} ± {path['sd']:.2f}\n", text)
-        self.assertIn(f"| {cell} |", self.succeed("table", self.whole, "--format", "markdown").stdout.decode())
-        latex = self.succeed("table", self.whole, "--format", "latex").stdout.decode()
-        self.assertIn(cell.replace("±", "$\\pm$"), latex)
-        (line,) = csv.DictReader(self.succeed("table", self.whole, "--format", "csv").stdout.decode().splitlines())
-        self.assertEqual(float(line["rmse_mean"]), rmse["mean"])
-        self.assertEqual(float(line["edge_mean_sd"]), path["sd"])
-        two = json.loads(self.succeed("table", self.whole, self.whole, "--json").stdout)
-        self.assertEqual(two["rows"], [row, row])
-        copied = self.folder / "copied.db"
-        shutil.copy(self.whole, copied)
-        apart = json.loads(self.succeed("table", self.whole, copied, "--json").stdout)
-        self.assertEqual([row["model"] for row in apart["rows"]],
-                         [f"demo-resnet ({self.whole})", f"demo-resnet ({copied})"])
-
-    def test_missing_triangles_are_said(self):
-        self.assertEqual(self.succeed("table", self.whole).stderr, b"")
-        database = self.folder / "run.db"
-        shutil.copy(self.whole, database)
-        connection = sqlite3.connect(database)
-        connection.execute("DELETE FROM hulls WHERE source < 3")
-        connection.commit()
-        connection.close()
-        message = self.succeed("table", database).stderr.decode()
-        self.assertIn("triangles of 5 of 8 sources of demo-resnet", message)
-        self.assertNotIn("pairs", message)
-
-    def test_export_is_what_the_tables_are_made_of(self):
-        rows = list(csv.DictReader(self.exported(self.whole).splitlines()))
-        self.assertEqual(len(rows), PAIRS)
-        document = json.loads(self.succeed("table", self.whole, "--json").stdout)
-        mean = sum(float(row["rmse"]) for row in rows) / len(rows)
-        self.assertAlmostEqual(mean, document["rows"][0]["distances"]["rmse"]["mean"], 12)
-        for row in rows:
-            self.assertNotEqual(row["source"], row["target"])
-            lost = float(row["source_probability"]) - float(row["probability"])
-            self.assertEqual(row["outside"], str(int(not lost < 0.2)))
-        triangles = self.folder / "triangles.csv"
-        self.succeed("export", self.whole, "--triangles", "-o", triangles)
-        rows = list(csv.DictReader(triangles.read_text().splitlines()))
-        self.assertEqual(len(rows), 8)
-        self.assertAlmostEqual(sum(float(row["mean"]) for row in rows) / 8,
-                               document["rows"][0]["confidences"]["mean"]["mean"], 12)
-        self.assert_refused(run("export", self.whole, "-o", triangles), [2], "triangles.csv")
-
-    def test_export_leaves_the_database_alone(self):
-        database = self.folder / "run.db"
-        shutil.copy(self.whole, database)
-        link = self.folder / "link.csv"
-        link.symlink_to(database)
-        for output in (database, link):
-            self.assert_refused(run("export", database, "-o", output, "--overwrite"), [2], output.name, "itself")
-        self.assertEqual(self.content_of(database), self.content)
-        self.assert_refused(run("export", database, "--targets", "-o", self.folder / "targets", "--overwrite"), [2],
-                            "--overwrite", "--targets")
-
-    def test_the_selected_targets(self):
-        """In seeded order the first image of each class that the network gets right with p > 0.6."""
-        connection = sqlite3.connect(self.whole)
-        chosen = {}
-        for name, label, predicted, probability in connection.execute(
-                "SELECT name, label, predicted, probability FROM images JOIN inputs ON image = number ORDER BY number"):
-            if predicted == label and probability > 0.6:
-                chosen.setdefault(label, pathlib.Path(name).stem)
-        connection.close()
-        folder = self.folder / "targets"
-        document = self.document("export", "export", self.whole, "--targets", "-o", folder)
-        self.assertEqual(document["rows"], len(chosen))
-        self.assertEqual(sorted(path.name for path in folder.iterdir()),
-                         [f"{k:04}-{stem}.png" for k, stem in enumerate(chosen.values())])
-
-    def test_the_fixture(self):
-        """The made-up evaluation, put into a run database."""
-        if not has_shared():
-            return
-        fixture = json.loads((SHARED / "fixtures" / "tables" / "evaluation.json").read_text())
-        database = self.folder / "made-up.db"
-        shutil.copy(self.whole, database)
-        connection = sqlite3.connect(database)
-        for table in ("pairs", "records", "hulls", "inputs", "images"):
-            connection.execute(f"DELETE FROM {table}")
-        connection.execute("UPDATE models SET name = 'made-up'")
-        connection.execute("UPDATE settings SET value = 5 WHERE name = 'rounds'")
-        for source in range(5):
-            connection.execute("INSERT INTO images VALUES (?, ?, 0, '')", (source, f"{source}.png"))
-            connection.execute("INSERT INTO inputs VALUES (0, ?, 0, 1, NULL, x'')", (source,))
-            for round_number in range(5):
-                rmse, linf, ssim, lpips = fixture["distances"][round_number][source]
-                connection.execute(
-                    "INSERT INTO pairs VALUES (0, ?, ?, ?, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, ?, ?, ?, ?, x'')",
-                    (source, round_number, (source + 1) % 5, rmse, linf, ssim, lpips))
-            for (i, j), values in zip(fixture["hull_pairs"], fixture["hulls"][source]["pairs"]):
-                connection.execute("INSERT INTO hulls VALUES (0, ?, ?, ?, ?)",
-                                   (source, i, j, array.array("f", values).tobytes()))
-        connection.commit()
-        connection.close()
-        expected = fixture["expected"]
-        for mode in ("default", "reference"):
-            text = self.succeed("table", database, "--mode", mode).stdout.decode()
-            self.assertIn(expected["distances"]["row"] + "\n", text)
-            self.assertIn(expected[f"confidences_{mode}"]["row"] + "\n", text)
 
 
 if __name__ == "__main__":

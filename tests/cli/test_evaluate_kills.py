@@ -2,10 +2,10 @@
 run's time, and gone on with: the content is the same, value for value."""
 import unittest
 
-import test_evaluate
+from evaluation import KillTest
 
 
-class FiftyKills(test_evaluate.KillTest):
+class FiftyKills(KillTest):
     @classmethod
     def command(cls, database, *more, iterations=40):
         name, first, *rest = super().command(database, *more, iterations=iterations)

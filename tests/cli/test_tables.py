@@ -1,0 +1,130 @@
+"""table and export as a user runs them, on the database of a small evaluation."""
+import array
+import csv
+import json
+import pathlib
+import shutil
+import sqlite3
+import unittest
+
+from evaluation import EvaluateTest, PAIRS
+from program import SHARED, has_shared, run, validate
+
+
+class Tables(EvaluateTest):
+    def test_formats_agree(self):
+        document = json.loads(self.succeed("table", self.whole, "--format", "json").stdout)
+        validate(document, "table")
+        (row,) = document["rows"]
+        self.assertEqual((row["model"], row["sources"], row["pairs"]), ("demo-resnet", 8, PAIRS))
+        self.assertIsNone(row["distances"]["lpips"])
+        rmse = row["distances"]["rmse"]
+        cell = f"{rmse['mean']:.3f} ± {rmse['sd']:.3f}"
+        path = row["confidences"]["edge_mean"]
+        text = self.succeed("table", self.whole).stdout.decode()
+        self.assertIn(f"demo-resnet & {cell} & ", text)
+        self.assertIn(f" & {path['mean']:.2f} ± {path['sd']:.2f}\n", text)
+        self.assertIn(f"| {cell} |", self.succeed("table", self.whole, "--format", "markdown").stdout.decode())
+        latex = self.succeed("table", self.whole, "--format", "latex").stdout.decode()
+        self.assertIn(cell.replace("±", "$\\pm$"), latex)
+        (line,) = csv.DictReader(self.succeed("table", self.whole, "--format", "csv").stdout.decode().splitlines())
+        self.assertEqual(float(line["rmse_mean"]), rmse["mean"])
+        self.assertEqual(float(line["edge_mean_sd"]), path["sd"])
+        two = json.loads(self.succeed("table", self.whole, self.whole, "--json").stdout)
+        self.assertEqual(two["rows"], [row, row])
+        copied = self.folder / "copied.db"
+        shutil.copy(self.whole, copied)
+        apart = json.loads(self.succeed("table", self.whole, copied, "--json").stdout)
+        self.assertEqual([row["model"] for row in apart["rows"]],
+                         [f"demo-resnet ({self.whole})", f"demo-resnet ({copied})"])
+
+    def test_missing_triangles_are_said(self):
+        self.assertEqual(self.succeed("table", self.whole).stderr, b"")
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        connection = sqlite3.connect(database)
+        connection.execute("DELETE FROM hulls WHERE source < 3")
+        connection.commit()
+        connection.close()
+        message = self.succeed("table", database).stderr.decode()
+        self.assertIn("triangles of 5 of 8 sources of demo-resnet", message)
+        self.assertNotIn("pairs", message)
+
+    def test_export_is_what_the_tables_are_made_of(self):
+        rows = list(csv.DictReader(self.exported(self.whole).splitlines()))
+        self.assertEqual(len(rows), PAIRS)
+        document = json.loads(self.succeed("table", self.whole, "--json").stdout)
+        mean = sum(float(row["rmse"]) for row in rows) / len(rows)
+        self.assertAlmostEqual(mean, document["rows"][0]["distances"]["rmse"]["mean"], 12)
+        for row in rows:
+            self.assertNotEqual(row["source"], row["target"])
+            lost = float(row["source_probability"]) - float(row["probability"])
+            self.assertEqual(row["outside"], str(int(not lost < 0.2)))
+        triangles = self.folder / "triangles.csv"
+        self.succeed("export", self.whole, "--triangles", "-o", triangles)
+        rows = list(csv.DictReader(triangles.read_text().splitlines()))
+        self.assertEqual(len(rows), 8)
+        self.assertAlmostEqual(sum(float(row["mean"]) for row in rows) / 8,
+                               document["rows"][0]["confidences"]["mean"]["mean"], 12)
+        self.assert_refused(run("export", self.whole, "-o", triangles), [2], "triangles.csv")
+
+    def test_export_leaves_the_database_alone(self):
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        link = self.folder / "link.csv"
+        link.symlink_to(database)
+        for output in (database, link):
+            self.assert_refused(run("export", database, "-o", output, "--overwrite"), [2], output.name, "itself")
+        self.assertEqual(self.content_of(database), self.content)
+        self.assert_refused(run("export", database, "--targets", "-o", self.folder / "targets", "--overwrite"), [2],
+                            "--overwrite", "--targets")
+
+    def test_the_selected_targets(self):
+        """In seeded order the first image of each class that the network gets right with p > 0.6."""
+        connection = sqlite3.connect(self.whole)
+        chosen = {}
+        for name, label, predicted, probability in connection.execute(
+                "SELECT name, label, predicted, probability FROM images JOIN inputs ON image = number ORDER BY number"):
+            if predicted == label and probability > 0.6:
+                chosen.setdefault(label, pathlib.Path(name).stem)
+        connection.close()
+        folder = self.folder / "targets"
+        document = self.document("export", "export", self.whole, "--targets", "-o", folder)
+        self.assertEqual(document["rows"], len(chosen))
+        self.assertEqual(sorted(path.name for path in folder.iterdir()),
+                         [f"{k:04}-{stem}.png" for k, stem in enumerate(chosen.values())])
+
+    def test_the_fixture(self):
+        """The made-up evaluation, put into a run database."""
+        if not has_shared():
+            return
+        fixture = json.loads((SHARED / "fixtures" / "tables" / "evaluation.json").read_text())
+        database = self.folder / "made-up.db"
+        shutil.copy(self.whole, database)
+        connection = sqlite3.connect(database)
+        for table in ("pairs", "records", "hulls", "inputs", "images"):
+            connection.execute(f"DELETE FROM {table}")
+        connection.execute("UPDATE models SET name = 'made-up'")
+        connection.execute("UPDATE settings SET value = 5 WHERE name = 'rounds'")
+        for source in range(5):
+            connection.execute("INSERT INTO images VALUES (?, ?, 0, '')", (source, f"{source}.png"))
+            connection.execute("INSERT INTO inputs VALUES (0, ?, 0, 1, NULL, x'')", (source,))
+            for round_number in range(5):
+                rmse, linf, ssim, lpips = fixture["distances"][round_number][source]
+                connection.execute(
+                    "INSERT INTO pairs VALUES (0, ?, ?, ?, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, ?, ?, ?, ?, x'')",
+                    (source, round_number, (source + 1) % 5, rmse, linf, ssim, lpips))
+            for (i, j), values in zip(fixture["hull_pairs"], fixture["hulls"][source]["pairs"]):
+                connection.execute("INSERT INTO hulls VALUES (0, ?, ?, ?, ?)",
+                                   (source, i, j, array.array("f", values).tobytes()))
+        connection.commit()
+        connection.close()
+        expected = fixture["expected"]
+        for mode in ("default", "reference"):
+            text = self.succeed("table", database, "--mode", mode).stdout.decode()
+            self.assertIn(expected["distances"]["row"] + "\n", text)
+            self.assertIn(expected[f"confidences_{mode}"]["row"] + "\n", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
