@@ -91,7 +91,11 @@ run_minimal() {
     $(PKG_CONFIG_PATH="$library/pkgconfig" pkg-config --cflags --libs blindspot)
   LD_LIBRARY_PATH=$library build/minimal-classify demo-resnet tools/pictures/triangle.png
   stat -L -c 'minimal: %s bytes' "$library/libblindspot.so"
-  readelf -d "$library/libblindspot.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/minimal: needs \1/p'
+  readelf -d "$library/libblindspot.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/minimal: needs \1/p' | tee build/minimal-needs
+  if grep -E 'curl|sqlite|fmt|cairo' build/minimal-needs; then
+    echo "tools/test.sh: the library alone needs what it is to do without" >&2
+    exit 1
+  fi
 }
 
 run_under_sanitizers() {  # run_under_sanitizers [CTEST-OPTION...]
