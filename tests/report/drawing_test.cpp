@@ -158,8 +158,8 @@ TEST_CASE("a curve is broken where the walk had no number") {
   Run run;
   run.iterations = 60;
   Pair pair;
-  for (int i = 0; i <= 6; ++i) {
-    const double value = i == 2 || i == 4 ? unknown : 0.9 - 0.05 * i;
+  for (std::int64_t i = 0; i <= 6; ++i) {
+    const double value = i == 2 || i == 4 ? unknown : 0.9 - 0.05 * static_cast<double>(i);
     Record record{10 * i, value, 0.1, {}};
     record.width = {{0, 0.9, 0.9}, {0.5, value, 0.9}};
     pair.records.push_back(record);

@@ -18,6 +18,7 @@ constexpr double top = 46;  // room for a legend of two lines: names of classes 
 void draw_records(Canvas& canvas, const Axes& axes, const std::vector<Record>& records, double Record::*value,
                   Ink ink) {
   std::vector<Point> values;
+  values.reserve(records.size());
   for (const Record& record : records) values.push_back({static_cast<double>(record.iteration), record.*value});
   axes.draw_curve(canvas, values, {{ink, {}}, 2, false});
   for (const Point& point : values) {

@@ -149,6 +149,7 @@ Figure width_lines_figure(const Pair& pair, const Run& run, std::string name) {
     double lowest_label = -1e9;
     for (std::size_t ring = 0; ring < rings; ++ring) {
       std::vector<Point> values;
+      values.reserve(records.size());
       for (const Record& record : records) {
         values.push_back({static_cast<double>(record.iteration), record.width[ring].q05});
       }
