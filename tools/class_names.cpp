@@ -7,7 +7,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "tools/one_line.h"
+#include "blindspot/one_line.h"
 
 namespace blindspot::tools {
 

@@ -14,12 +14,12 @@
 #include <system_error>
 
 #include "blindspot/model.h"
+#include "blindspot/one_line.h"
 #include "blindspot/stopping.h"
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/lost_file.h"
 #include "tools/near_miss.h"
-#include "tools/one_line.h"
 #include "tools/options.h"
 #include "tools/text_output.h"
 
@@ -121,17 +121,19 @@ int dispatch(const Arguments& arguments, const StopSignals& stop) {
 int report(std::string_view message, int exit_code, std::string_view before = "") {
   std::array<char, 512> piece{};
   std::size_t size = 0;
-  const auto put = [&](char letter) {
-    if (size == piece.size()) {
-      std::cerr.write(piece.data(), static_cast<std::streamsize>(size));
-      size = 0;
+  const auto put = [&](std::string_view text) {
+    for (const char letter : text) {
+      if (size == piece.size()) {
+        std::cerr.write(piece.data(), static_cast<std::streamsize>(size));
+        size = 0;
+      }
+      piece.at(size++) = letter;
     }
-    piece.at(size++) = letter;
   };
-  for (const char letter : std::string_view("blindspot: ")) put(letter);
-  for (const char letter : before) put(letter);
+  put("blindspot: ");
+  put(before);
   put_on_one_line(message, put);
-  put('\n');
+  put("\n");
   std::cerr.write(piece.data(), static_cast<std::streamsize>(size));
   std::cerr.flush();
   return exit_code;

@@ -33,7 +33,7 @@ void say_what_is_missing(const RunDatabase& database) {
   for (const EvaluatedModel& model : database.models()) {
     std::int64_t sources = 0;
     for (const EvaluatedInput& input : database.inputs(model.number)) {
-      if (input.dropped_reason.empty() && input.image % shard.count == shard.number - 1) ++sources;
+      if (input.dropped_reason.empty() && shard.has(input.image)) ++sources;
     }
     const auto done = static_cast<std::int64_t>(database.pairs(model.number).size());
     if (done != sources * rounds) {
@@ -42,11 +42,10 @@ void say_what_is_missing(const RunDatabase& database) {
     }
     if (rounds < 2) continue;
     // A source's triangles follow its last pair: a run may end between the two.
-    std::set<std::int64_t> with_triangles;
-    for (const EvaluatedHull& hull : database.hulls(model.number)) with_triangles.insert(hull.source);
-    if (static_cast<std::int64_t>(with_triangles.size()) == sources) continue;
-    std::cerr << fmt::format("{}: the triangles of {} of {} of {} done\n", database.path().string(),
-                             with_triangles.size(), counted(sources, "source"), model.information.name);
+    const auto with_triangles = static_cast<std::int64_t>(database.sources_with_hulls(model.number).size());
+    if (with_triangles == sources) continue;
+    std::cerr << fmt::format("{}: the triangles of {} of {} of {} done\n", database.path().string(), with_triangles,
+                             counted(sources, "source"), model.information.name);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tools/one_line.h"
+#include "blindspot/one_line.h"
 #include "tools/report/class_labels.h"
 
 namespace blindspot::tools {

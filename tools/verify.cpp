@@ -10,11 +10,11 @@
 #include <span>
 
 #include "blindspot/distances.h"
+#include "blindspot/one_line.h"
 #include "blindspot/weights.h"
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/numbers.h"
-#include "tools/one_line.h"
 #include "tools/options.h"
 #include "tools/participants.h"
 #include "tools/recorded_result.h"

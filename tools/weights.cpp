@@ -1,6 +1,7 @@
 // `blindspot weights`: finds the command behind it; those that look into weight files, convert them and make them from
 // the rule stand here. Uses the public headers and the shared pieces of tools/.
 #include "blindspot/weights.h"
+#include "blindspot/one_line.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +11,6 @@
 #include "tools/json_output.h"
 #include "tools/near_miss.h"
 #include "tools/numbers.h"
-#include "tools/one_line.h"
 #include "tools/options.h"
 #include "tools/output_folder.h"
 #include "tools/weights_commands.h"

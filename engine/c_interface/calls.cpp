@@ -1,37 +1,27 @@
 // Implementation of calls.h.
 #include "engine/c_interface/calls.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+
+#include "blindspot/one_line.h"
 
 namespace blindspot::c_interface {
 namespace {
 
-/// How many bytes at the start of `text` are a control character: U+0080 to U+009F, which UTF-8 writes as two, are too.
-std::size_t control_length(std::string_view text) {
-  const auto byte = static_cast<unsigned char>(text[0]);
-  if (byte < 0x20 || byte == 0x7F) return 1;
-  const bool is_second_half = byte == 0xC2 && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xA0;
-  return is_second_half ? 2 : 0;
-}
-
-/// Copies the message, control characters, which names of the caller's or of a file may hold, as \x1b: it stays one
-/// line, and no terminal obeys it. `room` is without the 0 at the end.
+/// Copies the message, which may hold names of the caller's or of a file. `room` is without the 0 at the end; a control
+/// character whose escape does not fit ends it.
 void write_one_line(std::string_view message, char* to, std::size_t room) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  constexpr std::size_t escape = 4;
-  while (!message.empty() && room != 0) {
-    const std::size_t control = control_length(message);
-    if (control * escape > room) break;
-    for (std::size_t i = 0; i < control; ++i) {
-      const auto byte = static_cast<unsigned char>(message[i]);
-      for (const char letter : {'\\', 'x', digits[byte >> 4], digits[byte & 15]}) *to++ = letter;
-    }
-    if (control == 0) *to++ = message[0];
-    room -= control == 0 ? 1 : control * escape;
-    message.remove_prefix(std::max<std::size_t>(control, 1));
-  }
-  *to = '\0';
+  std::size_t used = 0;
+  bool is_full = false;
+  put_on_one_line(message, [&](std::string_view piece) {
+    is_full = is_full || piece.size() > room - used;
+    if (is_full) return;
+    std::copy(piece.begin(), piece.end(), to + used);
+    used += piece.size();
+  });
+  to[used] = '\0';
 }
 
 }  // namespace

@@ -48,15 +48,11 @@ WalkParameters parameters_of(const blindspot_walk_parameters* wanted) {
   return parameters;
 }
 
-/// Fills in `classes`, one an image.
-void find_classes(Model& model, const std::vector<Image>& images, const std::int32_t* given,
-                  std::vector<std::int32_t>& classes) {
-  if (given != nullptr) {
-    std::copy(given, given + images.size(), classes.begin());
-    return;
-  }
-  const std::vector<std::vector<float>> rows = model.logits(pointers_to(images));
-  std::transform(rows.begin(), rows.end(), classes.begin(), [](const auto& row) { return predicted_class(row); });
+std::vector<std::int32_t> classes_of(Model& model, const std::vector<Image>& images, const std::int32_t* given) {
+  if (given != nullptr) return {given, given + images.size()};
+  std::vector<std::int32_t> classes;
+  for (const std::vector<float>& row : model.logits(pointers_to(images))) classes.push_back(predicted_class(row));
+  return classes;
 }
 
 WalkOptions callbacks_of(const blindspot_walk_options& given) {
@@ -138,8 +134,8 @@ blindspot_status blindspot_traverse(blindspot_model* model, const float* sources
     made->target_classes.resize(count);
     bool done = false;
     try {
-      find_classes(model->model, from, source_classes, made->source_classes);
-      find_classes(model->model, to, target_classes, made->target_classes);
+      made->source_classes = classes_of(model->model, from, source_classes);
+      made->target_classes = classes_of(model->model, to, target_classes);
       done = walk_all(model->model, from, to, checked, given, *made);
     } catch (const blindspot::Stopped&) {
       // The model's own callback: the pairs that have ended are given all the same.

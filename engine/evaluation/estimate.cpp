@@ -79,7 +79,7 @@ class Estimation {
     part.device_bytes = model.arena_bytes();
     std::int64_t sources = 0;
     for (const EvaluatedInput& input : network.inputs) {
-      if (input.image % options_.shard.count != options_.shard.number - 1) continue;
+      if (!options_.shard.has(input.image)) continue;
       ++(input.dropped_reason.empty() ? sources : part.dropped);
     }
     part.pairs = sources * parameters.rounds;

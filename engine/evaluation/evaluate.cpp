@@ -63,7 +63,7 @@ class Evaluation {
     }
     std::int64_t kept = 0, dropped = 0;
     for (const EvaluatedInput& input : network.inputs) {
-      if (!is_ours(input.image)) continue;
+      if (!options_.shard.has(input.image)) continue;
       ++(input.dropped_reason.empty() ? kept : dropped);
       if (input.dropped_reason.empty()) continue;
       summary_.pairs -= options_.parameters.rounds;
@@ -87,12 +87,10 @@ class Evaluation {
                             connection.name(), inputs.size(), run_.images().size(), network.row.information.name));
   }
 
-  bool is_ours(std::int64_t image) const { return image % options_.shard.count == options_.shard.number - 1; }
-
   /// As if no source were dropped, which is known only when the network's turn comes.
   void count(RunStore& store, const OpenedNetwork& network) {
     for (const EvaluatedImage& image : run_.images()) {
-      if (is_ours(image.number)) summary_.pairs += options_.parameters.rounds;
+      if (options_.shard.has(image.number)) summary_.pairs += options_.parameters.rounds;
     }
     summary_.pairs_before += static_cast<std::int64_t>(store.finished_pairs(network.row.number).size());
     summary_.pairs_done = summary_.pairs_before;
@@ -101,13 +99,11 @@ class Evaluation {
   /// A network that is not recorded comes before its pairs; encoding its inputs' pictures need not hold up the walks.
   void record(StoreWriter& writer, const OpenedNetwork& network) const {
     if (network.recorded) return;
-    const auto row = std::make_shared<const EvaluatedModel>(network.row);
-    const auto inputs = std::make_shared<const std::vector<EvaluatedInput>>(network.inputs);
-    const auto pictures = std::make_shared<const std::vector<const Picture*>>(run_.pictures(network));
-    writer.add([row, inputs, pictures](RunStore& store) {
+    writer.add([row = network.row, inputs = network.inputs, pictures = run_.pictures(network)](RunStore& store) {
       std::vector<Png> pngs;
-      for (const Picture* picture : *pictures) pngs.push_back(encode_png(*picture));
-      store.add_model(*row, *inputs, pngs);
+      pngs.reserve(pictures.size());
+      for (const Picture* picture : pictures) pngs.push_back(encode_png(*picture));
+      store.add_model(row, inputs, pngs);
     });
   }
 

@@ -50,7 +50,7 @@ NetworkEvaluation::NetworkEvaluation(Model& model, std::int64_t number, std::spa
   for (const EvaluatedInput& input : inputs) {
     if (!input.dropped_reason.empty()) continue;
     rank_.emplace(input.image, static_cast<std::int64_t>(rank_.size()));
-    if (input.image % context.shard.count != context.shard.number - 1) continue;
+    if (!context.shard.has(input.image)) continue;
     if (!done.hulls.contains(input.image)) without_hulls_.insert(input.image);
     for (std::int64_t round = 0; round < context.parameters.rounds; ++round) {
       ++pairs_;

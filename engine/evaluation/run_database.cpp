@@ -133,6 +133,10 @@ std::vector<EvaluatedPair> RunDatabase::pairs(std::int64_t model) const {
   return pairs;
 }
 
+std::set<std::int64_t> RunDatabase::sources_with_hulls(std::int64_t model) const {
+  return evaluation::read_sources_with_hulls(implementation_->connection, model);
+}
+
 std::vector<EvaluatedHull> RunDatabase::hulls(std::int64_t model) const {
   std::vector<EvaluatedHull> hulls;
   Statement rows(implementation_->connection,

@@ -147,6 +147,14 @@ std::vector<EvaluatedInput> read_inputs(Connection& connection, std::int64_t mod
   return inputs;
 }
 
+std::set<std::int64_t> read_sources_with_hulls(Connection& connection, std::int64_t model) {
+  std::set<std::int64_t> sources;
+  Statement rows(connection, "SELECT DISTINCT source FROM hulls WHERE model = ?");
+  rows.bind(model);
+  while (rows.step()) sources.insert(rows.integer(0));
+  return sources;
+}
+
 namespace {
 
 const std::map<std::string, std::string>& keys() {

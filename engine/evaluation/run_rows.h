@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,7 @@ std::vector<EvaluatedModel> read_models(Connection& connection);
 std::vector<EvaluatedImage> read_images(Connection& connection);
 std::vector<std::pair<std::string, std::string>> read_unreadable(Connection& connection);
 std::vector<EvaluatedInput> read_inputs(Connection& connection, std::int64_t model);
+std::set<std::int64_t> read_sources_with_hulls(Connection& connection, std::int64_t model);
 
 /// Names of all tables, in the order in which they are filled.
 const std::vector<std::string>& table_names();

@@ -146,11 +146,7 @@ std::set<PairKey> RunStore::finished_pairs(std::int64_t model) {
 }
 
 std::set<std::int64_t> RunStore::sources_with_hulls(std::int64_t model) {
-  std::set<std::int64_t> sources;
-  Statement rows(connection_, "SELECT DISTINCT source FROM hulls WHERE model = ?");
-  rows.bind(model);
-  while (rows.step()) sources.insert(rows.integer(0));
-  return sources;
+  return read_sources_with_hulls(connection_, model);
 }
 
 std::map<PairKey, Image> RunStore::final_images(std::int64_t model, int height, int width) {

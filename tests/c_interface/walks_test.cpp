@@ -112,6 +112,20 @@ TEST_CASE("the same two images again are another walk, that of the second occurr
   CHECK(first != second);
 }
 
+namespace {
+
+/// The first walk is there and has not ended.
+void check_unfinished(const WalksHandle& walks) {
+  REQUIRE(walks != nullptr);
+  blindspot_walk_result result{};
+  result.size = sizeof(result);
+  blindspot_error error = no_error();
+  REQUIRE(blindspot_walk_get(walks.get(), 0, &result, &error) == BLINDSPOT_DONE);
+  CHECK(result.finished == 0);
+}
+
+}  // namespace
+
 TEST_CASE("a callback stops the walks") {
   const ModelHandle model = open_model("demo-resnet");
   const std::vector<float> images = as_array(pictures(2));
@@ -126,11 +140,7 @@ TEST_CASE("a callback stops the walks") {
   CHECK(blindspot_traverse(model.get(), images.data(), images.data() + each, nullptr, nullptr, 1, nullptr, &options,
                            &made, &error) == BLINDSPOT_STOPPED);
   const WalksHandle walks(made, &blindspot_walks_free);
-  REQUIRE(walks != nullptr);
-  blindspot_walk_result result{};
-  result.size = sizeof(result);
-  REQUIRE(blindspot_walk_get(walks.get(), 0, &result, &error) == BLINDSPOT_DONE);
-  CHECK(result.finished == 0);
+  check_unfinished(walks);
   std::vector<float> image(each);
   CHECK(blindspot_walk_image(walks.get(), 0, image.data(), &error) == BLINDSPOT_USAGE);
 }
@@ -155,12 +165,7 @@ TEST_CASE("the model's own callback stops the walks too, wherever they are") {
     blindspot_walks* made = nullptr;
     CHECK(blindspot_traverse(model.get(), images.data(), target, nullptr, nullptr, 1, nullptr, nullptr, &made,
                              &error) == BLINDSPOT_STOPPED);
-    const WalksHandle walks(made, &blindspot_walks_free);
-    REQUIRE(walks != nullptr);
-    blindspot_walk_result result{};
-    result.size = sizeof(result);
-    REQUIRE(blindspot_walk_get(walks.get(), 0, &result, &error) == BLINDSPOT_DONE);
-    CHECK(result.finished == 0);
+    check_unfinished(WalksHandle(made, &blindspot_walks_free));
   }
 }
 

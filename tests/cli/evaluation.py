@@ -15,6 +15,14 @@ SMALL = ("--device", "cpu", "--limit", 8, "--rounds", 2, "--record-every", 2, "-
 PAIRS = 16
 
 
+def change(database, statements):
+    """Runs SQL on a database, behind the program's back."""
+    connection = sqlite3.connect(database)
+    connection.executescript(statements)
+    connection.commit()
+    connection.close()
+
+
 class EvaluateTest(ProgramTest):
     @classmethod
     def setUpClass(cls):

@@ -9,7 +9,7 @@ import sqlite3
 import time
 import unittest
 
-from evaluation import EvaluateTest, KillTest, PAIRS
+from evaluation import EvaluateTest, KillTest, PAIRS, change
 from program import run, validate
 
 
@@ -296,16 +296,10 @@ class Refusals(EvaluateTest):
 
     def test_other_files(self):
         other = self.folder / "other.db"
-        connection = sqlite3.connect(other)
-        connection.execute("CREATE TABLE t(x)")
-        connection.commit()
-        connection.close()
+        change(other, "CREATE TABLE t(x)")
         newer = self.folder / "newer.db"
         shutil.copy(self.whole, newer)
-        connection = sqlite3.connect(newer)
-        connection.execute("PRAGMA user_version = 99")
-        connection.commit()
-        connection.close()
+        change(newer, "PRAGMA user_version = 99")
         text = self.folder / "text.db"
         text.write_text("no database " * 1000)
         before = {path: path.read_bytes() for path in (other, newer, text)}

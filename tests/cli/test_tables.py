@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import unittest
 
-from evaluation import EvaluateTest, PAIRS
+from evaluation import EvaluateTest, PAIRS, change
 from program import SHARED, has_shared, run, validate
 
 
@@ -42,10 +42,7 @@ class Tables(EvaluateTest):
         self.assertEqual(self.succeed("table", self.whole).stderr, b"")
         database = self.folder / "run.db"
         shutil.copy(self.whole, database)
-        connection = sqlite3.connect(database)
-        connection.execute("DELETE FROM hulls WHERE source < 3")
-        connection.commit()
-        connection.close()
+        change(database, "DELETE FROM hulls WHERE source < 3")
         message = self.succeed("table", database).stderr.decode()
         self.assertIn("triangles of 5 of 8 sources of demo-resnet", message)
         self.assertNotIn("pairs", message)

@@ -1,6 +1,5 @@
 // Finding and reading the images of an evaluation: class folders, labels, lists, what is refused and what is listed.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -8,6 +7,7 @@
 
 #include "blindspot/demo.h"
 #include "engine/evaluation/image_list.h"
+#include "tests/temporary_folder.h"
 
 using namespace blindspot;
 using namespace blindspot::evaluation;
@@ -15,26 +15,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder that goes with its owner.
-class Folder {
+class Folder : public tests::TemporaryFolder {
  public:
-  Folder() : path_(fs::temp_directory_path() / ("blindspot-images-" + std::to_string(::getpid()))) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-
-  const fs::path& path() const { return path_; }
   void picture(const std::string& name, std::uint64_t number = 0) const {
-    fs::create_directories((path_ / name).parent_path());
-    write_png(path_ / name, draw_picture(static_cast<int>(number % 10), number, 1));
+    fs::create_directories((path() / name).parent_path());
+    write_png(path() / name, draw_picture(static_cast<int>(number % 10), number, 1));
   }
-  void text(const std::string& name, const std::string& words) const { std::ofstream(path_ / name) << words; }
-
- private:
-  fs::path path_;
 };
 
 const Preprocessing small{32, 0, 32, Interpolation::bilinear, {}, {}};
@@ -61,7 +47,7 @@ TEST_CASE("class folders are classes in the order of their names") {
   folder.picture("c/x.png");
   folder.picture(".hidden/x.png");
   folder.picture("b/deeper/x.png");
-  folder.text("loose.txt", "a note");
+  folder.write("loose.txt", "a note");
   const FoundImages found = find_images(folder.path(), {});
   REQUIRE(found.images.size() == 3);
   CHECK(found.images[0].name == "a/1.png");
@@ -82,14 +68,14 @@ TEST_CASE("a folder with labels") {
   folder.picture("val/one.png");
   folder.picture("val/two.png");
   const fs::path images = folder.path() / "val", labels = folder.path() / "labels.txt";
-  folder.text("labels.txt", "# file, class\none.png 7\r\ntwo.png, 3\n\n");
+  folder.write("labels.txt", "# file, class\none.png 7\r\ntwo.png, 3\n\n");
   const FoundImages found = find_images(images, labels);
   REQUIRE(found.images.size() == 2);
   CHECK(found.images[0].label == 7);
   CHECK(found.images[1].label == 3);
   CHECK(found.classes == 8);
   const auto refused = [&](const std::string& text, const std::string& part) {
-    folder.text("labels.txt", text);
+    folder.write("labels.txt", text);
     CHECK_MESSAGE(contains(message_of([&] { find_images(images, labels); }), part), text);
   };
   refused("one.png 7\n", "has no class for two.png");
@@ -114,7 +100,7 @@ TEST_CASE("a list file, relative to its folder") {
   const Folder folder;
   folder.picture("deep/a b.png");
   folder.picture("c.png");
-  folder.text("list", "deep/a b.png 2\nc.png 0\n");
+  folder.write("list", "deep/a b.png 2\nc.png 0\n");
   const FoundImages found = find_images(folder.path() / "list", {});
   REQUIRE(found.images.size() == 2);
   CHECK(found.images[1].name == "deep/a b.png");
@@ -122,14 +108,14 @@ TEST_CASE("a list file, relative to its folder") {
   const ListedImages listed = read_in_order(found.images, 0, {small}, {});
   CHECK(listed.images.size() == 2);
   CHECK(listed.images[0].pictures[0].width == 32);
-  folder.text("list", "deep/a b.png 2\nc.png\n");
+  folder.write("list", "deep/a b.png 2\nc.png\n");
   CHECK(contains(message_of([&] { find_images(folder.path() / "list", {}); }), "1 of 2 lines have a class"));
 }
 
 TEST_CASE("what cannot be read is listed and does not count") {
   const Folder folder;
   for (int i = 0; i < 5; ++i) folder.picture(std::to_string(i) + ".png", static_cast<std::uint64_t>(i));
-  folder.text("1.png", "no picture");
+  folder.write("1.png", "no picture");
   const FoundImages found = find_images(folder.path(), {});
   const ListedImages all = read_in_order(found.images, 0, {small, small}, {});
   REQUIRE(all.images.size() == 4);
@@ -148,7 +134,7 @@ TEST_CASE("what cannot be read is listed and does not count") {
 TEST_CASE("a file that the disk refuses is listed, too") {
   const Folder folder;
   folder.picture("a.png");
-  folder.text("list", "a.png\n/proc/self/mem\n");  // address 0: EIO
+  folder.write("list", "a.png\n/proc/self/mem\n");  // address 0: EIO
   const ListedImages listed = read_in_order(find_images(folder.path() / "list", {}).images, 0, {small}, {});
   CHECK(listed.images.size() == 1);
   REQUIRE(listed.unreadable.size() == 1);
@@ -159,7 +145,7 @@ TEST_CASE("the run's own files are no images") {
   const Folder folder;
   folder.picture("a/1.png");
   for (const char* name : {"run.db", "run.db-wal", "run.db-shm", "run.db-journal", "a/labels.txt"}) {
-    folder.text(name, "1.png 3\n");
+    folder.write(name, "1.png 3\n");
   }
   fs::create_symlink("run.db", folder.path() / "link.db");
   const fs::path images = folder.path() / "a";
@@ -186,6 +172,6 @@ TEST_CASE("links to nothing or to themselves are listed") {
   REQUIRE(classes.unreadable.size() == 3);
   CHECK(classes.unreadable[0].first == "a/gone.png");
   CHECK(classes.unreadable[2].first == "loop");
-  folder.text("labels.txt", "1.png 1\ngone.png 2\n");
+  folder.write("labels.txt", "1.png 1\ngone.png 2\n");
   CHECK(find_images(folder.path() / "a", folder.path() / "labels.txt").images[0].label == 1);
 }

@@ -1,8 +1,6 @@
 // The run database: what is refused, that content does not depend on the order of work, that shards joined are the
 // whole, that a run goes on where it was stopped.
 #include <doctest/doctest.h>
-#include <sqlite3.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -14,9 +12,12 @@
 #include "engine/evaluation/run_settings.h"
 #include "engine/evaluation/run_store.h"
 #include "engine/evaluation/store_writer.h"
+#include "tests/evaluation/run_sql.h"
+#include "tests/temporary_folder.h"
 
 using namespace blindspot;
 using namespace blindspot::evaluation;
+using tests::run_sql;
 namespace fs = std::filesystem;
 
 namespace {
@@ -24,25 +25,21 @@ namespace {
 /// A folder with drawn pictures that goes with its owner.
 class Workplace {
  public:
-  Workplace() : path_(fs::temp_directory_path() / ("blindspot-run-" + std::to_string(::getpid()))) {
-    fs::remove_all(path_);
-    fs::create_directories(path_ / "images");
+  Workplace() {
+    fs::create_directories(file("images"));
     for (int i = 0; i < 6; ++i) {
-      write_png(path_ / "images" / (std::to_string(i) + ".png"), draw_picture(i, static_cast<std::uint64_t>(i), 3));
+      write_png(file("images") / (std::to_string(i) + ".png"), draw_picture(i, static_cast<std::uint64_t>(i), 3));
     }
   }
-  Workplace(const Workplace&) = delete;
-  Workplace& operator=(const Workplace&) = delete;
-  ~Workplace() { fs::remove_all(path_); }
 
-  fs::path file(const std::string& name) const { return path_ / name; }
+  fs::path file(const std::string& name) const { return folder_.path() / name; }
 
   EvaluationOptions options(const std::string& database) const {
     EvaluationOptions options;
     options.models = {"demo-resnet"};
     options.network.device = "cpu";
-    options.images = path_ / "images";
-    options.database = path_ / database;
+    options.images = file("images");
+    options.database = file(database);
     options.parameters.walk.iterations = 2;
     options.parameters.walk.record_every = 1;
     options.parameters.rounds = 3;
@@ -52,7 +49,7 @@ class Workplace {
   }
 
  private:
-  fs::path path_;
+  tests::TemporaryFolder folder_;
 };
 
 /// The kind of what is thrown, and whether its message holds `part`; fault where nothing is.
@@ -67,13 +64,6 @@ ErrorKind refusal(const std::function<void()>& call, const std::string& part) {
   }
   FAIL("nothing is thrown, wanted: ", part);
   return ErrorKind::fault;
-}
-
-void run_sql(const fs::path& path, const std::string& sql) {
-  sqlite3* database = nullptr;
-  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
-  CHECK(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
-  sqlite3_close(database);
 }
 
 std::string content(const fs::path& path) {

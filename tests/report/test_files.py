@@ -9,6 +9,7 @@ import time
 import unittest
 import xml.etree.ElementTree
 
+from evaluation import change
 from made_results import write_result, write_triangle
 from program import ProgramTest, read_png, run
 
@@ -229,10 +230,7 @@ class Evaluations(ProgramTest):
     def changed(self, statement):
         database = self.folder / "changed.db"
         shutil.copy(self.whole, database)
-        connection = sqlite3.connect(database)
-        connection.executescript(statement)
-        connection.commit()
-        connection.close()
+        change(database, statement)
         return database
 
     def test_an_unfinished_evaluation_says_so(self):

@@ -160,7 +160,7 @@ class DatabaseInput final : public ReportInput {
     const auto rounds = static_cast<std::size_t>(database_.parameters().rounds);
     for (const EvaluatedInput& seen : database_.inputs(model.number)) {
       if (seen.dropped_reason.empty()) {
-        if (seen.image % shard_.count != shard_.number - 1) continue;
+        if (!shard_.has(seen.image)) continue;
         data_.pairs_planned += rounds;
         if (rounds > 1) ++data_.sources_planned;
         continue;
@@ -169,9 +169,7 @@ class DatabaseInput final : public ReportInput {
                                   seen.dropped_reason);
     }
     for (const EvaluatedPair& pair : database_.pairs(model.number)) add_pair(pair);
-    std::set<std::int64_t> with_triangles;
-    for (const EvaluatedHull& hull : database_.hulls(model.number)) with_triangles.insert(hull.source);
-    data_.sources_with_triangles += with_triangles.size();
+    data_.sources_with_triangles += database_.sources_with_hulls(model.number).size();
   }
 
   void add_pair(const EvaluatedPair& pair) {

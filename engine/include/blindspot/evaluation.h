@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,8 @@ struct EvaluationParameters {
 struct Shard {
   std::int64_t number = 1, count = 1;
 
+  /// Whether the walks from this image are of this part.
+  bool has(std::int64_t image) const { return image % count == number - 1; }
   bool operator==(const Shard&) const = default;
 };
 /// "2/4". Throws Error(usage) unless it is i/n with 1 ≤ i ≤ n.
@@ -187,6 +190,8 @@ class RunDatabase {
   std::vector<EvaluatedPair> pairs(std::int64_t model) const;
   /// Of sources whose rounds are all done, by source, first round, second round.
   std::vector<EvaluatedHull> hulls(std::int64_t model) const;
+  /// Those sources alone, without reading the triangles.
+  std::set<std::int64_t> sources_with_hulls(std::int64_t model) const;
   /// Images that the target selection chooses (up to `count`, 0: all): in seeded order the first of each class that
   /// every network in the database classifies right with p > 0.6; without labels, that all take for the same class.
   std::vector<std::int64_t> selected_targets(std::int64_t count) const;
