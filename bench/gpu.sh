@@ -4,10 +4,11 @@
 # Every row is `blindspot bench`, which measures the card's copy and matrix rates in the same process and gives the share of
 # the floor that they leave. Where python3 has PyTorch with CUDA and the reference material's PyTorch script is there
 # (../shared/peers/lst_torch.py, or below $BLINDSPOT_SHARED), the same walk in PyTorch stands beside it, in turn with ours.
-# The rows that matter most come first; what the seconds (900) do not reach is listed as not measured. Plans that are
-# chosen are kept on disk, so a second run measures more. Needs bash and coreutils. Exit 4: no GPU can be used.
+# How busy a long walk keeps the GPU is asked of nvidia-smi. The rows that matter most come first; what the seconds (900) do
+# not reach is listed as not measured. Plans that are chosen are kept on disk, so a second run measures more. Needs bash,
+# coreutils and grep. Exit 4: no GPU can be used.
 set -euo pipefail
-export LC_ALL=C
+export LC_ALL=C CUDA_DEVICE_ORDER=PCI_BUS_ID  # nvidia-smi's order
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seconds=900 networks=resnet50,vit_b_16,wrn_28_10,deit_small batches=196,32,1 precisions=bf16,tf32,fp16,fp32 output=""
 usage() { echo "bench/gpu.sh: $1" >&2; exit 2; }
@@ -93,6 +94,20 @@ run() {
   return 1
 }
 
+# How busy a long walk keeps the GPU: the share of nvidia-smi's sampling periods in which a kernel ran, in the median; the
+# walk is more than half of what the command does. Leaves it in $busy, in per cent, or nothing there.
+measure_busy() {  # measure_busy NETWORK BATCH PRECISION
+  local gpu=${CUDA_VISIBLE_DEVICES:-0} sampler samples
+  if ! command -v nvidia-smi >/dev/null; then why="there is no nvidia-smi"; return 1; fi
+  timeout "$seconds" nvidia-smi -i "${gpu%%,*}" --query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 200 >"$work/busy" 2>/dev/null &
+  sampler=$!
+  run "$program" bench --device cuda --network "$1" --batch "$2" --precision "$3" --iterations 1000000 --seconds 30 --json --quiet || { kill $sampler 2>/dev/null; return 1; }
+  kill $sampler 2>/dev/null || true
+  mapfile -t samples < <(grep -E '^[0-9]+$' "$work/busy" | sort -n)
+  if [ ${#samples[@]} -eq 0 ]; then why="nvidia-smi tells no utilization"; return 1; fi
+  busy=${samples[$((${#samples[@]} / 2))]}
+}
+
 ours() {  # ours NETWORK BATCH PRECISION
   if ! run "$program" bench --device cuda --network "$1" --batch "$2" --precision "$3" --iterations 1000000 --seconds 3 --json --quiet; then
     not_measured+="  $1, batch $2, $3: $why"$'\n'
@@ -141,6 +156,7 @@ all_theirs() {
 }
 
 # PyTorch at the first batch only, once ours is known there in the precisions that it is held against.
+busy="" busy_of=""
 held_against=${precision_list[1]:-${precision_list[0]}}
 for batch in "${batch_list[@]}"; do
   for precision in "${precision_list[@]}"; do
@@ -149,6 +165,10 @@ for batch in "${batch_list[@]}"; do
       ours "$network" "$batch" "$precision"
       [ -n "$our_ms" ] && ours_ms["$network $batch $precision"]=$our_ms
     done
+    if [ -z "$busy_of" ]; then  # the plans of the first row are known by now
+      busy_of="${network_list[0]}, batch $batch, $precision"
+      measure_busy "${network_list[0]}" "$batch" "$precision" || not_measured+="  how busy the GPU is ($busy_of): $why"$'\n'
+    fi
     if [ -z "$no_peer" ] && [ "$batch" = "${batch_list[0]}" ] && [ "$precision" = "$held_against" ]; then all_theirs; fi
   done
 done
@@ -158,9 +178,9 @@ if [ -n "$watch" ]; then
   smi=$(timeout 5 nvidia-smi --query-gpu=driver_version,clocks.max.sm,clocks.max.mem,power.limit --format=csv,noheader 2>/dev/null || true)
   smi=${smi%%$'\n'*}
   least=99999 most=0 memory=0
-  while IFS=', ' read -r busy now memory_now; do
-    [[ $busy =~ ^[0-9]+$ && $now =~ ^[0-9]+$ ]] || continue
-    [ "$busy" -ge 80 ] || continue
+  while IFS=', ' read -r share now memory_now; do
+    [[ $share =~ ^[0-9]+$ && $now =~ ^[0-9]+$ ]] || continue
+    [ "$share" -ge 80 ] || continue
     memory=$memory_now
     [ "$now" -ge $least ] || least=$now
     [ "$now" -le $most ] || most=$now
@@ -173,6 +193,7 @@ fi
   printf '%-11s %5s %-5s %10s %9s %6s %8s %9s %7s %8s\n' network batch type "ms/image" "% of" "% the" "GPU MiB" "open ms" "copy" "matrix"
   printf '%-11s %5s %-5s %10s %9s %6s %8s %9s %7s %8s\n' "" "" "" "iteration" "its floor" "walk's" "at most" "" "TB/s" "TFLOP/s"
   printf '%s' "$table"
+  [ -z "$busy" ] || echo "GPU busy for $busy % of a walk of 30 s ($busy_of; nvidia-smi's utilization, median)"
   if [ -n "$peer_table" ]; then
     printf '\n%-11s %5s %-22s %10s %8s\n' PyTorch batch "" "ms/image" "GPU MiB"
     printf '%s' "$peer_table"
@@ -182,7 +203,7 @@ fi
   echo "in $((SECONDS - start)) s"
 }
 if [ -n "$output" ]; then
-  printf '{"card": "%s", "driver_and_limits": "%s", "clocks_seen": "%s", "rows": [%s], "pytorch": [%s]}\n' \
-    "$card" "$smi" "$clocks" "$rows" "$peers" >"$output"
+  printf '{"card": "%s", "driver_and_limits": "%s", "clocks_seen": "%s", "gpu_busy_percent": %s, "rows": [%s], "pytorch": [%s]}\n' \
+    "$card" "$smi" "$clocks" "${busy:-null}" "$rows" "$peers" >"$output"
 fi
 [ -n "$table" ]

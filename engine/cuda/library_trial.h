@@ -1,6 +1,6 @@
-// Memory, clock and judge of a search on the GPU: random data of the shape in question, runs timed with events, and the
-// test that every plan has to pass, the same bits twice and in every slot of the batch. May use the CUDA runtime and
-// device.h.
+// Memory, clock and judge of a search on the GPU: random data of the shape in question, runs timed with events, the
+// cache emptied before each, and the test that every plan has to pass: the same bits twice, in every slot of the batch,
+// in place and played from a recording. May use the CUDA runtime and device.h.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -36,8 +36,8 @@ class Trial {
   using Run = std::function<void(std::span<void* const> pointers)>;
   /// Time of one run; none where it failed.
   std::optional<double> milliseconds(const Run& run);
-  /// Whether every run gives the same bits, inputs in place or not, and every slot of the outputs the same as the
-  /// first.
+  /// Whether every run gives the same bits, inputs in place or not, recorded as the walk records it or not, and every
+  /// slot of the outputs the same as the first.
   bool gives_same_bits(const Run& run);
 
  private:
@@ -45,6 +45,8 @@ class Trial {
   void release() noexcept;
   void* take(std::size_t bytes);
   std::optional<double> milliseconds(const Run& run, std::span<void* const> pointers);
+  /// One run from a recording; false where the work cannot be recorded.
+  bool runs_recorded(const Run& run);
   /// Memory of all outputs, one after the other.
   std::vector<std::vector<std::uint8_t>> outputs() const;
   void clear_outputs();
@@ -56,6 +58,8 @@ class Trial {
   std::vector<void*> pointers_;
   void* workspace_ = nullptr;
   std::size_t workspace_bytes_ = 0;
+  void* flushed_ = nullptr;  ///< larger than the second-level cache, written before every timed run
+  std::size_t flushed_bytes_ = 0;
   cudaStream_t stream_ = nullptr;
   cudaEvent_t start_ = nullptr, end_ = nullptr;
 };

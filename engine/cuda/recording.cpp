@@ -4,35 +4,6 @@
 #include <utility>
 
 namespace blindspot::cuda {
-namespace {
-
-/// Ends a capture whatever happens in it, lest the stream stay in it.
-class Capture {
- public:
-  explicit Capture(const CudaDevice& device) : device_(device) {
-    device.check(cudaStreamBeginCapture(device.stream(), cudaStreamCaptureModeThreadLocal), "beginning a recording");
-  }
-  Capture(const Capture&) = delete;
-  Capture& operator=(const Capture&) = delete;
-  ~Capture() {
-    if (!ended_ && cudaStreamEndCapture(device_.stream(), &graph_) != cudaSuccess) cudaGetLastError();
-    if (graph_ != nullptr) cudaGraphDestroy(graph_);
-  }
-
-  /// What was captured; belongs to this.
-  cudaGraph_t end() {
-    ended_ = true;
-    device_.check(cudaStreamEndCapture(device_.stream(), &graph_), "ending a recording");
-    return graph_;
-  }
-
- private:
-  const CudaDevice& device_;
-  cudaGraph_t graph_ = nullptr;
-  bool ended_ = false;
-};
-
-}  // namespace
 
 GraphRecording::GraphRecording(CudaDevice& device, std::function<void()> calls)
     : device_(device), calls_(std::move(calls)) {}
@@ -44,8 +15,7 @@ GraphRecording::~GraphRecording() {
 void GraphRecording::discard() noexcept {
   if (graph_ == nullptr) return;
   cudaStreamSynchronize(device_.stream());  // it may still be playing
-  cudaGraphExecDestroy(graph_);
-  graph_ = nullptr;
+  graph_.reset();
 }
 
 bool GraphRecording::call_and_compare() {
@@ -57,9 +27,10 @@ bool GraphRecording::call_and_compare() {
 void GraphRecording::capture() {
   discard();
   captured_among_ = device_.arena().fingerprint();
-  Capture capture(device_);
+  Capture capture(device_.stream());
+  device_.check(capture.begun(), "beginning a recording");
   calls_();
-  device_.check(cudaGraphInstantiate(&graph_, capture.end(), 0), "preparing a recording");
+  device_.check(capture.end(graph_), "ending a recording");
 }
 
 void GraphRecording::play(std::int64_t times) {
@@ -74,7 +45,7 @@ void GraphRecording::play(std::int64_t times) {
       continue;
     }
     if (graph_ == nullptr || captured_among_ != device_.arena().fingerprint()) capture();
-    device_.check(cudaGraphLaunch(graph_, device_.stream()), "playing a recording");
+    device_.check(cudaGraphLaunch(graph_.get(), device_.stream()), "playing a recording");
   }
 }
 

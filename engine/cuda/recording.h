@@ -1,11 +1,10 @@
 // Calls of the CUDA device as a CUDA graph. May use the device's class.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include <cstdint>
 #include <functional>
 
+#include "engine/cuda/capture.h"
 #include "engine/cuda/cuda_device_class.h"
 
 namespace blindspot::cuda {
@@ -32,7 +31,7 @@ class GraphRecording final : public Recording {
   CudaDevice& device_;
   std::function<void()> calls_;
   bool called_ = false, replayable_ = false;
-  cudaGraphExec_t graph_ = nullptr;
+  LaunchableGraph graph_;
   std::uint64_t captured_among_ = 0;  // fingerprint of the arrays alive at the capture
 };
 

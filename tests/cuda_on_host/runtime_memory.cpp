@@ -140,6 +140,7 @@ cudaError_t cudaMemsetAsync(void* pointer, int value, std::size_t bytes, cudaStr
     if (!is_device_memory(pointer, bytes)) return cudaErrorInvalidValue;
     return cuda_on_host::enqueue(stream, [=] {
       std::memset(pointer, value, bytes);
+      state().counters.set_bytes += bytes;
       return cudaSuccess;
     });
   });

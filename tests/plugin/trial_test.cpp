@@ -1,5 +1,5 @@
-// The judge of a plan: work that gives other bits the second time, in another slot or in place is refused. The work is
-// done by the host, on the memory of the host execution of CUDA.
+// The judge of a plan: work that gives other bits the second time, in another slot, in place or from a recording is
+// refused. The work is done by the host, on the memory of the host execution of CUDA.
 #include "engine/cuda/library_trial.h"
 
 #include <doctest/doctest.h>
@@ -37,6 +37,13 @@ void multiply(std::span<void* const> at) {
   auto* y = static_cast<float*>(at[2]);
   const auto* residual = static_cast<const float*>(at[3]);
   for (std::size_t i = 0; i < slots * width; ++i) y[i] = x[i] * weight[i % width] + residual[i];
+}
+
+/// What a trial takes beside its arrays: twice the cache of the host execution's GPU.
+std::size_t flushed_bytes() {
+  int bytes = 0;
+  REQUIRE(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, 0) == cudaSuccess);
+  return 2 * static_cast<std::size_t>(bytes);
 }
 
 TEST_CASE("work that does what it must passes, and is timed") {
@@ -79,6 +86,35 @@ TEST_CASE("work that cannot be done in place is seen") {
   }));
 }
 
+TEST_CASE("work that cannot be recorded is seen") {
+  Trial trial("a product", arrays());
+  const Trial::Run waits = [&](std::span<void* const> at) {
+    multiply(at);
+    if (cudaStreamSynchronize(trial.stream()) != cudaSuccess) throw Error(blindspot::ErrorKind::device, "refused");
+  };
+  CHECK(trial.milliseconds(waits));
+  CHECK_FALSE(trial.gives_same_bits(waits));
+  CHECK(cudaGetLastError() == cudaSuccess);
+  CHECK(trial.gives_same_bits(multiply));
+}
+
+TEST_CASE("other bits from a recording are seen") {
+  Trial trial("a product", arrays());
+  CHECK_FALSE(trial.gives_same_bits([&](std::span<void* const> at) {
+    multiply(at);
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    REQUIRE(cudaStreamIsCapturing(trial.stream(), &status) == cudaSuccess);
+    if (status == cudaStreamCaptureStatusActive) static_cast<float*>(at[2])[0] += 1;
+  }));
+}
+
+TEST_CASE("the cache is written over before a run is timed") {
+  Trial trial("a product", arrays());
+  const std::size_t before = cuda_on_host::counters().set_bytes;
+  trial.milliseconds(multiply);
+  CHECK(cuda_on_host::counters().set_bytes - before == flushed_bytes());
+}
+
 TEST_CASE("work that throws has no time and no bits") {
   Trial trial("a product", arrays());
   const Trial::Run fails = [](std::span<void* const>) { throw Error(blindspot::ErrorKind::device, "does not run"); };
@@ -98,7 +134,7 @@ TEST_CASE("workspace grows, and is not given for nothing") {
 TEST_CASE("want of memory is told apart, and nothing stays taken or noted") {
   cuda_on_host::reset();
   const std::size_t before = cuda_on_host::counters().allocated_bytes;
-  constexpr std::size_t all_bytes = 3 * slots * slot_bytes + slot_bytes;
+  const std::size_t all_bytes = 3 * slots * slot_bytes + slot_bytes + flushed_bytes();
   cuda_on_host::set_memory_limit(before + all_bytes - 1);
   CHECK_THROWS_AS(Trial("a product", arrays()), OutOfMemory);
   CHECK(cuda_on_host::counters().allocated_bytes == before);
