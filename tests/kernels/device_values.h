@@ -46,6 +46,8 @@ template <class T>
 T stored(double value) {
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, __nv_bfloat16> || std::is_same_v<T, __half>) {
     return kernels::from_float<T>(static_cast<float>(value));
+  } else if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<std::int64_t>(value));  // bytes wrap around
   } else {
     return static_cast<T>(value);
   }
