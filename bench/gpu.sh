@@ -5,8 +5,8 @@
 # the floor that they leave. Where python3 has PyTorch with CUDA and the reference material's PyTorch script is there
 # (../shared/peers/lst_torch.py, or below $BLINDSPOT_SHARED), the same walk in PyTorch stands beside it, in turn with ours.
 # How busy a long walk keeps the GPU is asked of nvidia-smi. The rows that matter most come first; what the seconds (900) do
-# not reach is listed as not measured. Plans that are chosen are kept on disk, so a second run measures more. Needs bash,
-# coreutils and grep. Exit 4: no GPU can be used.
+# not reach is listed as not measured. Plans that are chosen are kept on disk, so a second run measures more. Needs bash
+# and coreutils. Exit 4: no GPU can be used.
 set -euo pipefail
 export LC_ALL=C CUDA_DEVICE_ORDER=PCI_BUS_ID  # nvidia-smi's order
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -103,7 +103,7 @@ measure_busy() {  # measure_busy NETWORK BATCH PRECISION
   sampler=$!
   run "$program" bench --device cuda --network "$1" --batch "$2" --precision "$3" --iterations 1000000 --seconds 30 --json --quiet || { kill $sampler 2>/dev/null; return 1; }
   kill $sampler 2>/dev/null || true
-  mapfile -t samples < <(grep -E '^[0-9]+$' "$work/busy" | sort -n)
+  mapfile -t samples < <(while read -r sample; do [[ $sample =~ ^[0-9]+$ ]] && echo "$sample"; done <"$work/busy" | sort -n)
   if [ ${#samples[@]} -eq 0 ]; then why="nvidia-smi tells no utilization"; return 1; fi
   busy=${samples[$((${#samples[@]} / 2))]}
 }
