@@ -7,13 +7,17 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <system_error>
 
+#include "blindspot/stopping.h"
 #include "blindspot/weights.h"
 #include "engine/fetch/curl_transfer.h"
 #include "engine/fetch/download.h"
+#include "weights/mapped_file.h"
 #include "weights/state.h"
+#include "weights/temporary_file.h"
 
 namespace blindspot {
 
@@ -107,10 +111,24 @@ class Fetch {
     FetchedWeights result{path_,  false, options_.from.filename().string(),
                           sha256, size,  checked ? entry_.digest.kind : PublishedDigest::Kind::none};
     convert(options_.from, result);
-    if (options_.keep_original) {
-      fs::copy_file(options_.from, original_path(), fs::copy_options::overwrite_existing);
-    }
+    if (options_.keep_original) keep_copy();
     return result;
+  }
+
+  /// The file that was brought, beside the converted one; it may be the one that was kept before.
+  void keep_copy() const {
+    std::error_code ignored;
+    if (fs::equivalent(options_.from, original_path(), ignored)) return;
+    const weights::MappedFile original(options_.from);
+    weights::TemporaryFile copy(original_path());
+    constexpr std::size_t most_at_once = std::size_t{8} << 20U;
+    for (std::span<const std::byte> rest = original.bytes(); !rest.empty();) {
+      stop_if(options_.cancelled);
+      const std::span<const std::byte> part = rest.first(std::min(most_at_once, rest.size()));
+      copy.write(part);
+      rest = rest.subspan(part.size());
+    }
+    copy.rename();
   }
 
   FetchedWeights from_host() {

@@ -273,6 +273,14 @@ class Brought(FetchTest):
         self.assertEqual(self.made.read_bytes(), self.data)
         self.assertEqual(self.served.requests, [])
 
+    def test_its_copy_stays_when_asked_for_and_may_be_brought_again(self):
+        kept = self.weights / "made.original.pth"
+        for arguments in (("--from", self.made), ("--from", kept, "--overwrite")):
+            result = self.fetch(*arguments, "--keep-original")
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+            self.assert_in_place("made.original.pth")
+            self.assertEqual(kept.read_bytes(), self.data)
+
     def test_it_is_held_against_the_catalogue(self):
         self.refused(self.fetch("--from", self.made, digest={"prefix": "00000000"}), str(self.made), "does not match")
         self.refused(self.fetch("--from", self.made, size=5), str(self.made), "5")
