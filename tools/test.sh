@@ -16,6 +16,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/requirements.sh
 mkdir -p build
+# As many tests run at a time as there are processors: waiting threads must not spin on each other's.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 
 configure() {  # configure PRESET [CMAKE-OPTION...]
   preset=$1; shift
