@@ -70,9 +70,9 @@ std::string file_name_of(const std::string& network, std::set<std::string>& take
 
 std::vector<Histogram> histograms_of_run(const ReportData& data, std::size_t run) {
   std::vector<Histogram> histograms{
-      {"confidence", "Final confidence in the source's class", "confidence", {}, {}},
+      {"confidence", "Final confidence in the source's class", "confidence in the source's class", {}, {}},
       {"lost", "Confidence lost by the walk", "confidence at the source − at the end", {}, {}},
-      {"target-confidence", "Final confidence in the target's class", "confidence", {}, {}},
+      {"target-confidence", "Final confidence in the target's class", "confidence in the target's class", {}, {}},
       {"rmse", "Root mean square distance to the target", "RMSE", {}, {}},
       {"linf", "Largest difference of a value to the target", "L∞", {}, {}},
       {"ssim", "Structural similarity to the target", "SSIM", {}, {}},
