@@ -60,6 +60,34 @@ class Listing(CatalogueTest):
         self.assertGreater(len(named), 5)
         self.assertEqual(named - called, set())
 
+    def test_address_licence_and_resizing_are_those_that_are_known(self):
+        """Row by row of the facts: a row without a folder of its own continues the folder of the one before."""
+        if not has_shared():
+            return
+        networks = {(network["address"] or "").rsplit("/", 1)[-1]: network for network in self.networks().values()}
+        folder, compared = None, 0
+        for row in (SHARED / "docs" / "catalogue.md").read_text().splitlines():
+            cells = row.split("|")
+            files = re.findall(r"[A-Za-z0-9_.-]+-[0-9a-f]{8}\.(?:pth|th)|[a-z0-9_.]+\.ckpt", cells[3]) if len(cells) > 5 else []
+            if not files:
+                continue
+            of_row = re.search(r"(https://[^` ]*/)", cells[3])
+            folder = of_row[1] if of_row else None if "Hugging Face" in cells[3] else folder
+            licence, resized = cells[5].split()[0], re.search(r"resize (\d+)", cells[4])
+            for file in files:
+                with self.subTest(file=file):
+                    network = networks[file]
+                    compared += 1
+                    if folder is None:
+                        self.assertTrue(network["address"].startswith("https://huggingface.co/"))
+                    else:
+                        self.assertEqual(network["address"], folder + file)
+                    self.assertEqual(network["license"].split("-Clause")[0], licence)
+                    if resized:
+                        own = re.search(network["architecture"] + r": (\d+)", cells[4])
+                        self.assertEqual(network["preprocessing"]["resize"], int((own or resized)[1]))
+        self.assertGreater(compared, 25)
+
     def test_what_is_there_is_told(self):
         self.assertIsNone(self.networks()["resnet50"]["path"])
         (self.weights / "resnet50.pth").write_text("anything")
