@@ -19,8 +19,8 @@ struct PreprocessingChoice {
 };
 
 /// `catalogued`: the entry that the file's SHA-256 belongs to, null if there is none. `folder`: where
-/// preprocessor_config.json may lie, or a config.json that timm wrote. Throws Error(input) for metadata that cannot be read, Error(usage)
-/// for options that contradict each other.
+/// preprocessor_config.json may lie, or a config.json that timm wrote. Throws Error(input) for metadata that cannot be
+/// read, Error(usage) for options that contradict each other.
 PreprocessingChoice choose_preprocessing(const PreprocessingOptions& options,
                                          const std::map<std::string, std::string>& metadata,
                                          const CatalogueEntry* catalogued,

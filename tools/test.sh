@@ -2,8 +2,8 @@
 # Installs what is missing, builds, and tests.
 #   tools/test.sh          the release build and its tests, the host execution of CUDA among them (about 15 minutes on two
 #                          cores); the CUDA plug-in is built where there is an nvcc
-#   tools/test.sh --ci     what .ci/run adds: the CPU device by oneDNN 3, the library alone, the sanitizers on small shapes,
-#                          half a minute of each fuzz target
+#   tools/test.sh --ci     what .ci/run adds: clang-format, the CPU device by oneDNN 3, the library alone, the sanitizers on
+#                          small shapes, half a minute of each fuzz target
 #   tools/test.sh --onednn-3, --minimal, --small-sanitizers   one of these alone; --minimal tells the size of the library
 #                          alone and what it needs, and runs a program that uses it
 #   tools/test.sh --tidy   clang-tidy over everything, and every file by itself; --fuzz: half a minute of each fuzz target
@@ -68,6 +68,9 @@ run_clang_tidy() {
     -checks=-bugprone-suspicious-include '-header-filter=(engine|weights|tools|bench|tests)/.*\.(h|cpp)$' \
     >build/clang-tidy.log 2>&1 || { grep -E '(error|warning): ' build/clang-tidy.log | sort -u; exit 1; }
   echo "clang-tidy: clean"
+}
+
+run_clang_format() {
   git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror
   echo "clang-format: clean"
 }
@@ -159,13 +162,13 @@ case "${1:-}" in
   --gpu) require build test; run_gpu ;;
   --ci)
     require build test check fuzz
-    run_onednn_3; run_minimal; run_small_sanitizers; tools/fuzz.sh 0.5 ;;
+    run_clang_format; run_onednn_3; run_minimal; run_small_sanitizers; tools/fuzz.sh 0.5 ;;
   --nvcc) require build test check; run_nvcc ;;
   --onednn-3) require build test check; run_onednn_3 ;;
   --sanitizers) require build test check; run_sanitizers ;;
   --small-sanitizers) require build test check; run_small_sanitizers ;;
   --thread-sanitizer) require build test check; run_thread_sanitizer ;;
-  --tidy) require build test check; run_clang_tidy; run_file_by_file ;;
+  --tidy) require build test check; run_clang_format; run_clang_tidy; run_file_by_file ;;
   --minimal) require build; run_minimal ;;
   --fuzz) require build check fuzz; tools/fuzz.sh 0.5 ;;
   *)
