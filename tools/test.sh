@@ -71,7 +71,7 @@ run_clang_tidy() {
 }
 
 run_clang_format() {
-  git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror
+  find bench engine kernels tests tools weights -regex '.*\.\(cpp\|h\|cu\|cuh\)' -print0 | xargs -0 clang-format --dry-run -Werror
   echo "clang-format: clean"
 }
 
