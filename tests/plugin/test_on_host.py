@@ -110,6 +110,26 @@ class OnTheHost(unittest.TestCase):
                 return
         self.fail("the batch was never halved")
 
+    def test_a_triangle_of_which_less_fits_at_a_time_has_the_same_values(self):
+        def triangle(**environment):
+            done = run("triangle", "demo-resnet", *self.pictures[:3], "--device", "cuda", "--precision", "fp32", "--json",
+                       **environment)
+            self.assertIn(done.returncode, (0, 4), done.stderr)
+            document = json.loads(done.stdout) if done.returncode == 0 else {"batch": 0}
+            return document.pop("batch"), document
+
+        all_at_once, plenty = triangle()
+        self.assertEqual(all_at_once, 66)
+        batches = []
+        for kibibytes in (32768, 16384, 8192, 4096, 2048, 1024, 512):
+            batch, document = triangle(HOST_GPU_MEMORY=str(kibibytes << 10))
+            if batch == 0:  # not even one image
+                break
+            batches.append(batch)
+            self.assertEqual(document, plenty, f"{batch} at a time")
+        self.assertEqual(batches, sorted(batches, reverse=True))
+        self.assertGreater(len({batch for batch in batches if batch < 66}), 1, batches)
+
     def test_too_little_memory_for_one_walk_is_said(self):
         short, folder = self.traverse("--device", "cuda", HOST_GPU_MEMORY=str(100000))
         self.assertEqual((short.returncode, short.stdout), (4, ""))
