@@ -8,7 +8,8 @@
 # not reach is listed as not measured. Plans that are chosen are kept on disk, so a second run measures more. Needs bash
 # and coreutils. Exit 4: no GPU can be used.
 set -euo pipefail
-export LC_ALL=C CUDA_DEVICE_ORDER=PCI_BUS_ID  # nvidia-smi's order
+export LC_ALL=C
+export CUDA_DEVICE_ORDER=${CUDA_DEVICE_ORDER:-PCI_BUS_ID}  # nvidia-smi's order
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seconds=900 networks=resnet50,vit_b_16,wrn_28_10,deit_small batches=196,32,1 precisions=bf16,tf32,fp16,fp32 output=""
 usage() { echo "bench/gpu.sh: $1" >&2; exit 2; }
@@ -66,8 +67,8 @@ elif ! timeout 120 python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_ava
 fi
 
 work=$(mktemp -d)
-watch=""
-trap '[ -z "$watch" ] || kill "$watch" 2>/dev/null; rm -rf "$work"' EXIT
+watch="" sampler=""
+trap 'for one in $watch $sampler; do kill "$one" 2>/dev/null || true; done; rm -rf "$work"' EXIT
 if command -v nvidia-smi >/dev/null; then
   timeout "$seconds" nvidia-smi --query-gpu=utilization.gpu,clocks.sm,clocks.mem --format=csv,noheader,nounits -l 2 >"$work/clocks" 2>/dev/null &
   watch=$!
@@ -94,15 +95,20 @@ run() {
   return 1
 }
 
-# How busy a long walk keeps the GPU: the share of nvidia-smi's sampling periods in which a kernel ran, in the median; the
-# walk is more than half of what the command does. Leaves it in $busy, in per cent, or nothing there.
+# How busy a walk keeps the GPU: nvidia-smi's utilization, the share of time in which a kernel ran, in the median of what it
+# tells from the start of the command to its end. The walk is more than half of that; what comes before and after keeps
+# the GPU less busy. Leaves it in $busy, in per cent.
+busy_seconds=30
 measure_busy() {  # measure_busy NETWORK BATCH PRECISION
-  local gpu=${CUDA_VISIBLE_DEVICES:-0} sampler samples
+  local gpu=${CUDA_VISIBLE_DEVICES:-0} status=0 samples
   if ! command -v nvidia-smi >/dev/null; then why="there is no nvidia-smi"; return 1; fi
+  if [ "$(left)" -lt $((4 * busy_seconds)) ]; then why="no time left"; return 1; fi
   timeout "$seconds" nvidia-smi -i "${gpu%%,*}" --query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 200 >"$work/busy" 2>/dev/null &
   sampler=$!
-  run "$program" bench --device cuda --network "$1" --batch "$2" --precision "$3" --iterations 1000000 --seconds 30 --json --quiet || { kill $sampler 2>/dev/null; return 1; }
+  run "$program" bench --device cuda --network "$1" --batch "$2" --precision "$3" --iterations 1000000 --seconds $busy_seconds --json --quiet || status=$?
   kill $sampler 2>/dev/null || true
+  sampler=""
+  [ $status -eq 0 ] || return 1
   mapfile -t samples < <(while read -r sample; do [[ $sample =~ ^[0-9]+$ ]] && echo "$sample"; done <"$work/busy" | sort -n)
   if [ ${#samples[@]} -eq 0 ]; then why="nvidia-smi tells no utilization"; return 1; fi
   busy=${samples[$((${#samples[@]} / 2))]}
@@ -165,12 +171,15 @@ for batch in "${batch_list[@]}"; do
       ours "$network" "$batch" "$precision"
       [ -n "$our_ms" ] && ours_ms["$network $batch $precision"]=$our_ms
     done
-    if [ -z "$busy_of" ]; then  # the plans of the first row are known by now
-      busy_of="${network_list[0]}, batch $batch, $precision"
-      measure_busy "${network_list[0]}" "$batch" "$precision" || not_measured+="  how busy the GPU is ($busy_of): $why"$'\n'
-    fi
     if [ -z "$no_peer" ] && [ "$batch" = "${batch_list[0]}" ] && [ "$precision" = "$held_against" ]; then all_theirs; fi
   done
+  if [ -z "$busy_of" ]; then  # once the first batch is through
+    busy_of="${network_list[0]}, batch $batch, ${precision_list[0]}"
+    why="its row was not measured"
+    if [ -z "${ours_ms["${network_list[0]} $batch ${precision_list[0]}"]:-}" ] || ! measure_busy "${network_list[0]}" "$batch" "${precision_list[0]}"; then
+      not_measured+="  how busy the GPU is ($busy_of): $why"$'\n'
+    fi
+  fi
 done
 
 smi="" clocks=""
@@ -193,7 +202,7 @@ fi
   printf '%-11s %5s %-5s %10s %9s %6s %8s %9s %7s %8s\n' network batch type "ms/image" "% of" "% the" "GPU MiB" "open ms" "copy" "matrix"
   printf '%-11s %5s %-5s %10s %9s %6s %8s %9s %7s %8s\n' "" "" "" "iteration" "its floor" "walk's" "at most" "" "TB/s" "TFLOP/s"
   printf '%s' "$table"
-  [ -z "$busy" ] || echo "GPU busy for $busy % of a walk of 30 s ($busy_of; nvidia-smi's utilization, median)"
+  [ -z "$busy" ] || echo "GPU busy $busy % of the time in a walk of $busy_seconds s ($busy_of; nvidia-smi's utilization, median)"
   if [ -n "$peer_table" ]; then
     printf '\n%-11s %5s %-22s %10s %8s\n' PyTorch batch "" "ms/image" "GPU MiB"
     printf '%s' "$peer_table"

@@ -6,7 +6,7 @@
 #                          small shapes, half a minute of each fuzz target
 #   tools/test.sh --onednn-3, --minimal, --small-sanitizers   one of these alone; --minimal tells the size of the library
 #                          alone and what it needs, and runs a program that uses it
-#   tools/test.sh --tidy   clang-tidy over everything, and every file by itself; --fuzz: half a minute of each fuzz target
+#   tools/test.sh --tidy   clang-format and clang-tidy over everything, and every file by itself; --fuzz: half a minute of each fuzz target
 #   tools/test.sh --nvcc   the CUDA plug-in by nvcc for one architecture; registers must not spill
 #   tools/test.sh --sanitizers  address and undefined-behaviour sanitizers on every test
 #   tools/test.sh --thread-sanitizer  the kernels, with an operating-system thread for each CUDA thread
@@ -148,7 +148,7 @@ run_gpu() {
   else
     echo "compute-sanitizer is not on the PATH: memcheck, racecheck and initcheck are left out"
   fi
-  bench/gpu.sh --output build/gpu.json
+  env -u OMP_WAIT_POLICY bench/gpu.sh --output build/gpu.json
 }
 
 # The report's page is tested in a browser, where the distribution has one as a package.

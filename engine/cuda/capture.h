@@ -10,11 +10,12 @@
 namespace blindspot::cuda {
 
 struct GraphDestruction {
-  void operator()(cudaGraphExec_t graph) const noexcept { cudaGraphExecDestroy(graph); }
+  void operator()(cudaGraphExec_t graph) const noexcept { (void)cudaGraphExecDestroy(graph); }
 };
 /// A graph that can be launched.
 using LaunchableGraph = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, GraphDestruction>;
 
+/// Begins when it is made. Ends with end(), which makes a graph, or unused with its life.
 class Capture {
  public:
   /// Takes down what the calling thread tells `stream`, which is not the default stream.
@@ -23,13 +24,14 @@ class Capture {
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
   ~Capture() {
-    if (begun_ == cudaSuccess && !ended_ && cudaStreamEndCapture(stream_, &graph_) != cudaSuccess) cudaGetLastError();
-    if (graph_ != nullptr) cudaGraphDestroy(graph_);
+    if (begun_ == cudaSuccess && !ended_ && cudaStreamEndCapture(stream_, &graph_) != cudaSuccess)
+      (void)cudaGetLastError();
+    if (graph_ != nullptr) (void)cudaGraphDestroy(graph_);
   }
 
   /// Whether it has begun.
   cudaError_t begun() const { return begun_; }
-  /// Ends it and makes a graph of what was taken down; after an error `graph` is null.
+  /// Ends one that has begun and makes a graph of what was taken down; after an error `graph` is null.
   cudaError_t end(LaunchableGraph& graph) {
     ended_ = true;
     graph = nullptr;

@@ -316,7 +316,7 @@ std::unique_ptr<ProductPlan> kept_plan(const std::shared_ptr<Product>& product, 
   if (!bytes || *bytes > workspace_limit) return nullptr;
   auto plan = std::make_unique<CublasPlan>(product, algorithm, *bytes);
   // The first run loads code, which must not happen while calls are recorded; and it shows that the plan runs.
-  if (!data.milliseconds(run_on(data, *plan, data.workspace(*bytes)))) return nullptr;
+  if (!data.runs(run_on(data, *plan, data.workspace(*bytes)))) return nullptr;
   return plan;
 }
 
@@ -337,9 +337,10 @@ std::unique_ptr<CublasPlan> search(const std::shared_ptr<Product>& product, Tria
   trial.check = [&](std::size_t place) { return data.gives_same_bits(run(place)); };
   const std::optional<std::size_t> best = fastest(candidates, trial);
   if (best) return std::move(plans[*best]);
-  throw Error(ErrorKind::device,
-              fmt::format("{}: none of the {} algorithms of {} runs and gives the same bits in every row",
-                          product->description().name, plans.size(), library));
+  throw Error(
+      ErrorKind::device,
+      fmt::format("{}: none of the {} algorithms of {} runs, recorded or not, and gives the same bits in every row",
+                  product->description().name, plans.size(), library));
 }
 
 }  // namespace

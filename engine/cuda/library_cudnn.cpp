@@ -86,8 +86,7 @@ std::unique_ptr<GraphPlan> CudnnPlans::kept_plan(const GraphDescription& graph, 
     // The first run loads code, which must not happen while calls are recorded; and it shows that the plan runs.
     Trial trial(graph.name, trial_arrays(graph));
     void* const workspace = trial.workspace(plan->workspace_bytes());
-    if (trial.milliseconds([&](std::span<void* const> at) { plan->execute(at, workspace, trial.stream()); }))
-      return plan;
+    if (trial.runs([&](std::span<void* const> at) { plan->execute(at, workspace, trial.stream()); })) return plan;
   } catch (const OutOfMemory&) {
     throw;
   } catch (const Error&) {
@@ -135,12 +134,13 @@ std::unique_ptr<GraphPlan> CudnnPlans::search(const GraphDescription& graph, std
   trial.check = [&](std::size_t engine) { return data.gives_same_bits(run(engine)); };
   const std::optional<std::size_t> best = fastest(candidates, trial);
   if (!best) {
-    throw Error(ErrorKind::device,
-                last_reason.empty()
-                    ? fmt::format("{}: no engine of {} runs and gives the same bits in every slot of the "
-                                  "batch",
-                                  graph.name, description())
-                    : last_reason);
+    throw Error(
+        ErrorKind::device,
+        last_reason.empty()
+            ? fmt::format("{}: no engine of {} runs, recorded or not, and gives the same bits in every slot of the "
+                          "batch",
+                          graph.name, description())
+            : last_reason);
   }
   std::string identity = fmt::format("{}: {}", graph.name, engines[*best].identity);
   try {

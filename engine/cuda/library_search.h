@@ -21,7 +21,7 @@ struct PlanTrial {
   std::function<bool(std::size_t place)> make;
   /// Runs it once and returns milliseconds; none where it does not run.
   std::function<std::optional<double>(std::size_t place)> milliseconds;
-  /// Whether it does what it must: the same bits again, and in every slot of the batch.
+  /// Whether it does what it must: the same bits again, from a recording, and in every slot of the batch.
   std::function<bool(std::size_t place)> check;
 };
 

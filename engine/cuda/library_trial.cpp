@@ -32,6 +32,20 @@ std::size_t cache_bytes(const std::string& name) {
   return static_cast<std::size_t>(std::max(bytes, 0));
 }
 
+/// Whether the calls came to their end; what they threw means that the work cannot be done, but for OutOfMemory.
+template <typename Calls>
+bool succeeds(const Calls& calls) {
+  try {
+    calls();
+  } catch (const OutOfMemory&) {
+    throw;
+  } catch (const Error&) {
+    (void)cudaGetLastError();
+    return false;
+  }
+  return true;
+}
+
 /// Values in (−1/2, 1/2) as random as timing needs: power, and with it speed, depends on the bits.
 class Values {
  public:
@@ -116,8 +130,6 @@ void Trial::take_everything() {
     pointers_.push_back(array.bytes == 0 ? nullptr : take(array.bytes));
     if (array.bytes > 0 && !array.output) check(fill(pointers_.back(), array, ++seed), name_);
   }
-  flushed_bytes_ = 2 * cache_bytes(name_);
-  flushed_ = flushed_bytes_ == 0 ? nullptr : take(flushed_bytes_);
   clear_outputs();
 }
 
@@ -125,7 +137,7 @@ void Trial::release() noexcept {
   if (stream_ != nullptr) (void)cudaStreamSynchronize(stream_);
   for (void* pointer : pointers_) (void)cudaFree(pointer);
   (void)cudaFree(workspace_);
-  (void)cudaFree(flushed_);
+  (void)cudaFree(overwritten_);
   if (start_ != nullptr) (void)cudaEventDestroy(start_);
   if (end_ != nullptr) (void)cudaEventDestroy(end_);
   if (stream_ != nullptr) (void)cudaStreamDestroy(stream_);
@@ -148,63 +160,65 @@ void* Trial::workspace(std::size_t bytes) {
 }
 
 std::optional<double> Trial::milliseconds(const Run& run) {
-  return milliseconds(run, pointers_);
-}
-
-std::optional<double> Trial::milliseconds(const Run& run, std::span<void* const> pointers) {
+  // What the run before left in the cache is written over: within a network other layers come between.
+  if (overwritten_ == nullptr) {
+    overwritten_bytes_ = 2 * cache_bytes(name_);
+    if (overwritten_bytes_ > 0) overwritten_ = take(overwritten_bytes_);
+  }
   float time = 0;
-  try {
-    // What the run before left in the cache is written over: within a network other layers come between.
-    if (flushed_ != nullptr) check(cudaMemsetAsync(flushed_, 0, flushed_bytes_, stream_), name_);
+  const bool ran = succeeds([&] {
+    if (overwritten_ != nullptr) check(cudaMemsetAsync(overwritten_, 0, overwritten_bytes_, stream_), name_);
     check(cudaEventRecord(start_, stream_), name_);
-    run(pointers);
+    run(pointers_);
     check(cudaEventRecord(end_, stream_), name_);
     check(cudaEventSynchronize(end_), name_);
     check(cudaEventElapsedTime(&time, start_, end_), name_);
-  } catch (const OutOfMemory&) {
-    throw;
-  } catch (const Error&) {
-    (void)cudaGetLastError();
-    return std::nullopt;
-  }
-  return time;
+  });
+  return ran ? std::optional<double>(time) : std::nullopt;
+}
+
+bool Trial::runs(const Run& run) {
+  return runs(run, pointers_);
+}
+
+bool Trial::runs(const Run& run, std::span<void* const> pointers) {
+  return succeeds([&] {
+    run(pointers);
+    check(cudaStreamSynchronize(stream_), name_);
+  });
+}
+
+bool Trial::runs_recorded(const Run& run, std::span<void* const> pointers) {
+  return succeeds([&] {
+    LaunchableGraph graph;
+    Capture capture(stream_);
+    check(capture.begun(), name_);
+    run(pointers);
+    check(capture.end(graph), name_);
+    check(cudaGraphLaunch(graph.get(), stream_), name_);
+    check(cudaStreamSynchronize(stream_), name_);
+  });
 }
 
 bool Trial::gives_same_bits(const Run& run) {
   clear_outputs();
-  if (!milliseconds(run)) return false;
+  if (!runs(run)) return false;
   const std::vector<std::vector<std::uint8_t>> first = outputs();
   std::size_t output = 0;
   for (const TrialArray& array : arrays_) {
     if (array.output && array.bytes > 0 && !repeats(first[output++], array.period)) return false;
   }
   clear_outputs();
-  if (!milliseconds(run) || outputs() != first) return false;
+  if (!runs(run) || outputs() != first) return false;
   clear_outputs();
-  if (!runs_recorded(run) || outputs() != first) return false;
+  if (!runs_recorded(run, pointers_) || outputs() != first) return false;
   const bool any_in_place =
       std::any_of(arrays_.begin(), arrays_.end(), [](const TrialArray& array) { return array.in_place_of >= 0; });
   if (!any_in_place) return true;
   clear_outputs();
-  return milliseconds(run, in_place()) && outputs() == first;
-}
-
-bool Trial::runs_recorded(const Run& run) {
-  try {
-    LaunchableGraph graph;
-    Capture capture(stream_);
-    check(capture.begun(), name_);
-    run(pointers_);
-    check(capture.end(graph), name_);
-    check(cudaGraphLaunch(graph.get(), stream_), name_);
-    check(cudaStreamSynchronize(stream_), name_);
-  } catch (const OutOfMemory&) {
-    throw;
-  } catch (const Error&) {
-    (void)cudaGetLastError();
-    return false;
-  }
-  return true;
+  if (!runs(run, in_place()) || outputs() != first) return false;
+  clear_outputs();
+  return runs_recorded(run, in_place()) && outputs() == first;
 }
 
 std::vector<std::vector<std::uint8_t>> Trial::outputs() const {

@@ -34,8 +34,11 @@ class Trial {
   /// Queues the work on stream(), the arrays lying at `pointers`; what it throws means that the plan cannot run,
   /// but for OutOfMemory, which is no fault of the plan's and passes through all below.
   using Run = std::function<void(std::span<void* const> pointers)>;
-  /// Time of one run; none where it failed.
+  /// Time of one run that finds nothing of the one before in the cache; none where it failed. The first takes memory of
+  /// twice the cache's size.
   std::optional<double> milliseconds(const Run& run);
+  /// One run, not timed; false where it failed.
+  bool runs(const Run& run);
   /// Whether every run gives the same bits, inputs in place or not, recorded as the walk records it or not, and every
   /// slot of the outputs the same as the first.
   bool gives_same_bits(const Run& run);
@@ -44,9 +47,9 @@ class Trial {
   void take_everything();
   void release() noexcept;
   void* take(std::size_t bytes);
-  std::optional<double> milliseconds(const Run& run, std::span<void* const> pointers);
+  bool runs(const Run& run, std::span<void* const> pointers);
   /// One run from a recording; false where the work cannot be recorded.
-  bool runs_recorded(const Run& run);
+  bool runs_recorded(const Run& run, std::span<void* const> pointers);
   /// Memory of all outputs, one after the other.
   std::vector<std::vector<std::uint8_t>> outputs() const;
   void clear_outputs();
@@ -58,8 +61,8 @@ class Trial {
   std::vector<void*> pointers_;
   void* workspace_ = nullptr;
   std::size_t workspace_bytes_ = 0;
-  void* flushed_ = nullptr;  ///< larger than the second-level cache, written before every timed run
-  std::size_t flushed_bytes_ = 0;
+  void* overwritten_ = nullptr;  ///< larger than the second-level cache, written before every timed run
+  std::size_t overwritten_bytes_ = 0;
   cudaStream_t stream_ = nullptr;
   cudaEvent_t start_ = nullptr, end_ = nullptr;
 };

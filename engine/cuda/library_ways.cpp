@@ -25,7 +25,7 @@ std::optional<std::size_t> kept_number(const PlanCache& cache, const PlanKey& ke
 
 std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& arrays, std::span<const WayMaker> ways,
                         PlanCache& cache) {
-  std::string last_reason = "none gives the same bits in every slot of the batch";
+  std::string last_reason = "none gives the same bits in every slot of the batch and from a recording";
   /// Whether the call came to its end. Want of memory is no fault of the way's: with another in its place the choice,
   /// and with it the bits, would depend on what else is on the GPU.
   const auto succeeds = [&](const auto& call) {

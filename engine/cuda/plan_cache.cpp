@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 namespace files = std::filesystem;
 
-constexpr int format_number = 1;
+constexpr int format_number = 2;  // 2: timed with the cache written over, tried from a recording
 
 /// FNV-1a. Guards against damage and spreads file names; the key itself is compared, so a collision costs a search.
 std::uint64_t hash_of(const void* data, std::size_t bytes, std::uint64_t hash = 14695981039346656037u) {
@@ -105,7 +105,8 @@ bool replace(const files::path& path, const std::vector<std::uint8_t>& bytes) {
 PlanCache::PlanCache(files::path folder, Notice notice) : folder_(std::move(folder)), notice_(std::move(notice)) {}
 
 files::path PlanCache::file_of(const PlanKey& key) const {
-  std::uint64_t names[2] = {14695981039346656037u, 1};
+  // Files of another format have other names: they are not damaged.
+  std::uint64_t names[2] = {14695981039346656037u, format_number};
   for (std::uint64_t& name : names) {
     for (const std::string* text : {&key.library, &key.gpu, &key.description}) name = hash_of(*text, name);
   }

@@ -30,7 +30,7 @@ void GraphRecording::capture() {
   Capture capture(device_.stream());
   device_.check(capture.begun(), "beginning a recording");
   calls_();
-  device_.check(capture.end(graph_), "ending a recording");
+  device_.check(capture.end(graph_), "making a recording");
 }
 
 void GraphRecording::play(std::int64_t times) {

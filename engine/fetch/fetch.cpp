@@ -110,25 +110,28 @@ class Fetch {
     if (!checked) say(fmt::format("{}: there is no digest to hold it against; it has {}", entry_.name, sha256));
     FetchedWeights result{path_,  false, options_.from.filename().string(),
                           sha256, size,  checked ? entry_.digest.kind : PublishedDigest::Kind::none};
+    // Before the converted file is there, with which the entry counts as fetched.
+    const std::unique_ptr<weights::TemporaryFile> copy = options_.keep_original ? copy_of_original() : nullptr;
     convert(options_.from, result);
-    if (options_.keep_original) keep_copy();
+    if (copy) copy->rename();
     return result;
   }
 
-  /// The file that was brought, beside the converted one; it may be the one that was kept before.
-  void keep_copy() const {
+  /// The file that was brought, written beside the converted one but for its name; null where it is the one that was
+  /// kept before.
+  std::unique_ptr<weights::TemporaryFile> copy_of_original() const {
     std::error_code ignored;
-    if (fs::equivalent(options_.from, original_path(), ignored)) return;
+    if (fs::equivalent(options_.from, original_path(), ignored)) return nullptr;
     const weights::MappedFile original(options_.from);
-    weights::TemporaryFile copy(original_path());
+    auto copy = std::make_unique<weights::TemporaryFile>(original_path());
     constexpr std::size_t most_at_once = std::size_t{8} << 20U;
     for (std::span<const std::byte> rest = original.bytes(); !rest.empty();) {
       stop_if(options_.cancelled);
       const std::span<const std::byte> part = rest.first(std::min(most_at_once, rest.size()));
-      copy.write(part);
+      copy->write(part);
       rest = rest.subspan(part.size());
     }
-    copy.rename();
+    return copy;
   }
 
   FetchedWeights from_host() {

@@ -63,7 +63,7 @@ class Listing(CatalogueTest):
     def test_address_licence_and_resizing_are_those_that_are_known(self):
         """Row by row of the facts: a row without a folder of its own continues the folder of the one before."""
         if not has_shared():
-            return
+            self.skipTest("no ../shared")
         networks = {(network["address"] or "").rsplit("/", 1)[-1]: network for network in self.networks().values()}
         folder, compared = None, 0
         for row in (SHARED / "docs" / "catalogue.md").read_text().splitlines():

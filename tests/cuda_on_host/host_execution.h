@@ -59,7 +59,7 @@ struct Counters {
   std::int64_t launches = 0;        ///< kernels run, replayed ones included
   std::int64_t allocations = 0;     ///< successful calls of cudaMalloc
   std::size_t allocated_bytes = 0;  ///< now
-  std::size_t set_bytes = 0;        ///< written by cudaMemset
+  std::size_t set_bytes = 0;        ///< written by cudaMemset and cudaMemsetAsync
   /// How often a kernel was given less dynamic shared memory than it had: a launch of another host thread could fail
   /// so.
   std::int64_t lowered_limits = 0;

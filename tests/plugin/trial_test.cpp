@@ -39,8 +39,8 @@ void multiply(std::span<void* const> at) {
   for (std::size_t i = 0; i < slots * width; ++i) y[i] = x[i] * weight[i % width] + residual[i];
 }
 
-/// What a trial takes beside its arrays: twice the cache of the host execution's GPU.
-std::size_t flushed_bytes() {
+/// What a trial takes beside its arrays when it measures: twice the cache of the host execution's GPU.
+std::size_t overwritten_bytes() {
   int bytes = 0;
   REQUIRE(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, 0) == cudaSuccess);
   return 2 * static_cast<std::size_t>(bytes);
@@ -111,8 +111,10 @@ TEST_CASE("other bits from a recording are seen") {
 TEST_CASE("the cache is written over before a run is timed") {
   Trial trial("a product", arrays());
   const std::size_t before = cuda_on_host::counters().set_bytes;
+  CHECK(trial.runs(multiply));
+  CHECK(cuda_on_host::counters().set_bytes == before);
   trial.milliseconds(multiply);
-  CHECK(cuda_on_host::counters().set_bytes - before == flushed_bytes());
+  CHECK(cuda_on_host::counters().set_bytes - before == overwritten_bytes());
 }
 
 TEST_CASE("work that throws has no time and no bits") {
@@ -134,7 +136,7 @@ TEST_CASE("workspace grows, and is not given for nothing") {
 TEST_CASE("want of memory is told apart, and nothing stays taken or noted") {
   cuda_on_host::reset();
   const std::size_t before = cuda_on_host::counters().allocated_bytes;
-  const std::size_t all_bytes = 3 * slots * slot_bytes + slot_bytes + flushed_bytes();
+  constexpr std::size_t all_bytes = 3 * slots * slot_bytes + slot_bytes;
   cuda_on_host::set_memory_limit(before + all_bytes - 1);
   CHECK_THROWS_AS(Trial("a product", arrays()), OutOfMemory);
   CHECK(cuda_on_host::counters().allocated_bytes == before);
@@ -145,6 +147,8 @@ TEST_CASE("want of memory is told apart, and nothing stays taken or noted") {
     CHECK_THROWS_AS(trial.workspace(101), OutOfMemory);
     CHECK(cudaGetLastError() == cudaSuccess);
     CHECK(trial.workspace(100) != nullptr);
+    CHECK(trial.runs(multiply));
+    CHECK_THROWS_AS(trial.milliseconds(multiply), OutOfMemory);  // there is no room for what empties the cache
   }
   CHECK(cuda_on_host::counters().allocated_bytes == before);
   cuda_on_host::reset();
