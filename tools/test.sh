@@ -6,7 +6,8 @@
 #                          small shapes, half a minute of each fuzz target
 #   tools/test.sh --onednn-3, --minimal, --small-sanitizers   one of these alone; --minimal tells the size of the library
 #                          alone and what it needs, and runs a program that uses it
-#   tools/test.sh --tidy   clang-format and clang-tidy over everything, and every file by itself; --fuzz: half a minute of each fuzz target
+#   tools/test.sh --tidy   clang-format and clang-tidy over everything, and every file by itself
+#   tools/test.sh --fuzz   half a minute of each fuzz target
 #   tools/test.sh --nvcc   the CUDA plug-in by nvcc for one architecture; registers must not spill
 #   tools/test.sh --sanitizers  address and undefined-behaviour sanitizers on every test
 #   tools/test.sh --thread-sanitizer  the kernels, with an operating-system thread for each CUDA thread

@@ -11,6 +11,9 @@ import unittest
 
 from program import PROGRAM, SHARED, ProgramTest, has_shared, run, validate
 
+# A file's name in the known facts.
+PUBLISHED_FILE = r"[A-Za-z0-9_.-]+-[0-9a-f]{8}\.(?:pth|th)|[a-z0-9_.]+\.ckpt"
+
 
 class CatalogueTest(ProgramTest):
     def setUp(self):
@@ -44,7 +47,7 @@ class Listing(CatalogueTest):
         if not has_shared():
             return
         text = (SHARED / "docs" / "catalogue.md").read_text()
-        files = set(re.findall(r"[A-Za-z0-9_.-]+-[0-9a-f]{8}\.(?:pth|th)", text)) | set(re.findall(r"[a-z0-9_.]+\.ckpt", text))
+        files = set(re.findall(PUBLISHED_FILE, text))
         self.assertGreater(len(files), 25)
         networks = self.networks()
         last = {(network["address"] or "").rsplit("/", 1)[-1]: network for network in networks.values()}
@@ -68,7 +71,7 @@ class Listing(CatalogueTest):
         folder, compared = None, 0
         for row in (SHARED / "docs" / "catalogue.md").read_text().splitlines():
             cells = row.split("|")
-            files = re.findall(r"[A-Za-z0-9_.-]+-[0-9a-f]{8}\.(?:pth|th)|[a-z0-9_.]+\.ckpt", cells[3]) if len(cells) > 5 else []
+            files = re.findall(PUBLISHED_FILE, cells[3]) if len(cells) > 5 else []
             if not files:
                 continue
             of_row = re.search(r"(https://[^` ]*/)", cells[3])

@@ -4,8 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "allocation_count.h"
 #include "engine/networks/architecture.h"
@@ -21,7 +19,10 @@ struct Allocating {
   std::int64_t allocations = 0;
 };
 
-Allocating count_allocations(const Architecture& architecture, int image_side, std::int64_t batch, std::int64_t slots) {
+/// Of the pictures, whatever the network's own size.
+constexpr int image_side = 32;
+
+Allocating count_allocations(const Architecture& architecture, std::int64_t batch, std::int64_t slots) {
   const weights::RuleGains gains = rule_gains(architecture);
   const auto state = weights::StateDict::from_rule(
       "rule:" + architecture.name, declare(architecture),
@@ -75,18 +76,15 @@ TEST_CASE("no allocation inside an iteration") {
   small_vit.patch = 4;
   small_vit.mlp_width = 128;
   small_vit.classes = 10;
-  small_vit.image_size = 32;
-  // resnet18 has the 7x7 stem and the max-pool, on pictures smaller than its own.
-  const std::vector<std::pair<Architecture, int>> cases = {{architecture_named("cifar_resnet20"), 32},
-                                                           {architecture_named("wrn_16_4"), 32},
-                                                           {architecture_named("resnet18"), 32},
-                                                           {Architecture{"small vit", small_vit}, 32}};
-  for (const auto& [architecture, image_side] : cases) {
+  small_vit.image_size = image_side;
+  // resnet18 has the 7x7 stem and the max-pool.
+  for (const Architecture& architecture : {architecture_named("cifar_resnet20"), architecture_named("wrn_16_4"),
+                                           architecture_named("resnet18"), Architecture{"small vit", small_vit}}) {
     CAPTURE(architecture.name);
-    const Allocating whole = count_allocations(architecture, image_side, 3, 3);
+    const Allocating whole = count_allocations(architecture, 3, 3);
     CHECK(whole.iterations == 0);
     CHECK(whole.allocations == 0);
-    const Allocating padded = count_allocations(architecture, image_side, 2, 3);
+    const Allocating padded = count_allocations(architecture, 2, 3);
     CHECK(padded.iterations == 0);
     CHECK(padded.allocations == 0);
   }
