@@ -156,7 +156,7 @@ __device__ void load_tile(const HeadRows<const T>& rows, int first_row, int tile
     const int valid = first_row + row < rows.count ? rows.width - column : 0;
     Pack<T> pack{};
     if (rows.packed && valid > 0) {
-      pack = *reinterpret_cast<const Pack<T>*>(from);
+      pack = *accessed_as<const Pack<T>>(from);
     } else {
       for (int j = 0; j < size; ++j) {
         if (j < valid) pack.values[j] = from[j];
@@ -165,7 +165,7 @@ __device__ void load_tile(const HeadRows<const T>& rows, int first_row, int tile
     for (int part = 0; part < size; part += 4) {
       Pack<float> stored;
       for (int j = 0; j < 4; ++j) stored.values[j] = tile_value<exact>(to_float(pack.values[part + j]));
-      *reinterpret_cast<Pack<float>*>(tile + row * tile_stride<Width> + column + part) = stored;
+      *accessed_as<Pack<float>>(tile + row * tile_stride<Width> + column + part) = stored;
     }
   }
 }
@@ -187,7 +187,7 @@ __device__ void store_rows(const float (&sums)[Width / 8][4], float factor, floa
       const int column = 8 * c + 2 * lane_place();
       const Pair pair{from_float<T>(sums[c][2 * half] * scale), from_float<T>(sums[c][2 * half + 1] * scale)};
       if (rows.packed && column < rows.width) {
-        *reinterpret_cast<Pair*>(to + column) = pair;
+        *accessed_as<Pair>(to + column) = pair;
       } else {
         if (column < rows.width) to[column] = pair.left;
         if (column + 1 < rows.width) to[column + 1] = pair.right;

@@ -34,7 +34,7 @@ struct ImageParts {
   }
   /// Elements `start` … `start` + 3 of an image; zero from its end on.
   __device__ Pack<float> load(const float* image, std::int64_t start) const {
-    if (aligned && start + Pack<float>::size <= count) return *reinterpret_cast<const Pack<float>*>(image + start);
+    if (aligned && start + Pack<float>::size <= count) return *accessed_as<const Pack<float>>(image + start);
     Pack<float> pack;
 #pragma unroll
     for (int i = 0; i < Pack<float>::size; ++i) pack.values[i] = start + i < count ? image[start + i] : 0.0F;
@@ -42,7 +42,7 @@ struct ImageParts {
   }
   __device__ void store(const Pack<float>& pack, float* image, std::int64_t start) const {
     if (aligned && start + Pack<float>::size <= count) {
-      *reinterpret_cast<Pack<float>*>(image + start) = pack;
+      *accessed_as<Pack<float>>(image + start) = pack;
       return;
     }
 #pragma unroll

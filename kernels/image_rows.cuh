@@ -23,7 +23,7 @@ constexpr int full_group = 16 / static_cast<int>(sizeof(T));
 
 template <class T, int width>
 __device__ Group<T, width> load_group(const T* from) {
-  return *reinterpret_cast<const Group<T, width>*>(from);
+  return *accessed_as<const Group<T, width>>(from);
 }
 
 template <int width, class T>
@@ -31,7 +31,7 @@ __device__ void store_group(const float (&values)[width], T* to) {
   Group<T, width> group;
 #pragma unroll
   for (int i = 0; i < width; ++i) group.values[i] = from_float<T>(values[i]);
-  *reinterpret_cast<Group<T, width>*>(to) = group;
+  *accessed_as<Group<T, width>>(to) = group;
 }
 
 /// Bits of the `width` elements from `first` on, a multiple of width; all set without a mask.

@@ -23,6 +23,12 @@ __device__ inline T* dynamic_shared_memory() {
   return reinterpret_cast<T*>(dynamic_shared_words);
 }
 
+/// What lies at `place`, read or written as one `Wide`: a GPU stops where `place` is not a multiple of its alignment.
+template <class Wide, class T>
+__device__ inline Wide* accessed_as(T* place) {
+  return reinterpret_cast<Wide*>(place);
+}
+
 /// a·b rounded on its own, never fused with a sum that follows: for arithmetic that has the same bits on every device.
 __device__ inline float rounded_product(float a, float b) {
   return __fmul_rn(a, b);
@@ -95,6 +101,12 @@ class AsyncCopies {
 template <class T>
 inline T* dynamic_shared_memory() {
   return static_cast<T*>(cuda_on_host::dynamic_shared_bytes());
+}
+
+template <class Wide, class T>
+inline Wide* accessed_as(T* place) {
+  cuda_on_host::require_aligned(place, alignof(Wide));
+  return reinterpret_cast<Wide*>(place);
 }
 
 // Nothing is fused here: all C++ of ours is compiled without contraction.
@@ -198,6 +210,8 @@ inline void mma_float16_m16n8k16(float (&d)[4], const std::uint32_t (&a)[4], con
 class AsyncCopies {
  public:
   void copy(void* shared, const void* from, bool exists) {
+    cuda_on_host::require_aligned(shared, 16);
+    cuda_on_host::require_aligned(from, 16);
     copies_.push_back({shared, exists ? from : nullptr, groups_});
   }
   void end_group() { ++groups_; }

@@ -32,7 +32,7 @@ struct NormRow {
 template <class T>
 __device__ Octet<T> read_octet(const T* from) {
   constexpr int size = Pack<T>::size;
-  const auto* packs = reinterpret_cast<const Pack<T>*>(from);
+  const auto* packs = accessed_as<const Pack<T>>(from);
   Octet<T> octet;
 #pragma unroll
   for (int pack = 0; pack < octet_size / size; ++pack) octet.packs[pack] = packs[pack];
@@ -42,7 +42,7 @@ __device__ Octet<T> read_octet(const T* from) {
 template <class T>
 __device__ void write_octet(const Octet<T>& octet, T* to) {
   constexpr int size = Pack<T>::size;
-  auto* packs = reinterpret_cast<Pack<T>*>(to);
+  auto* packs = accessed_as<Pack<T>>(to);
 #pragma unroll
   for (int pack = 0; pack < octet_size / size; ++pack) packs[pack] = octet.packs[pack];
 }

@@ -83,7 +83,7 @@ __global__ void max_pool_kernel(const T* x, T* y, std::uint8_t* index, PoolSizes
       word = static_cast<IndexWord<width>>(word | static_cast<IndexWord<width>>(winner[i]) << (8 * i));
     }
     store_group(best, y + place);
-    *reinterpret_cast<IndexWord<width>*>(index + place) = word;
+    *accessed_as<IndexWord<width>>(index + place) = word;
   });
 }
 
@@ -116,7 +116,7 @@ __global__ void max_pool_gradient_kernel(const T* dy, const std::uint8_t* index,
           if (first + k > last_column) continue;
           const std::int64_t from = output_place(sizes, image, out_row, first + k, channel);
           gradients[k] = load_group<T, width>(dy + from);
-          words[k] = *reinterpret_cast<const IndexWord<width>*>(index + from);
+          words[k] = *accessed_as<const IndexWord<width>>(index + from);
         }
 #pragma unroll
         for (int k = 0; k < windows_together; ++k) {

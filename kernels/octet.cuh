@@ -37,7 +37,7 @@ __device__ Octet<T> load_octet(const T* from, std::int64_t start, std::int64_t c
   constexpr int size = Pack<T>::size;
   Octet<T> octet;
   if (aligned && start + octet_size <= count) {
-    const auto* packs = reinterpret_cast<const Pack<T>*>(from + start);
+    const auto* packs = accessed_as<const Pack<T>>(from + start);
 #pragma unroll
     for (int pack = 0; pack < octet_size / size; ++pack) octet.packs[pack] = packs[pack];
   } else {
@@ -53,7 +53,7 @@ template <class T>
 __device__ void store_octet(const Octet<T>& octet, T* to, std::int64_t start, std::int64_t count, bool aligned) {
   constexpr int size = Pack<T>::size;
   if (aligned && start + octet_size <= count) {
-    auto* packs = reinterpret_cast<Pack<T>*>(to + start);
+    auto* packs = accessed_as<Pack<T>>(to + start);
 #pragma unroll
     for (int pack = 0; pack < octet_size / size; ++pack) packs[pack] = octet.packs[pack];
   } else {

@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(random_threads)
   if (first >= count) return;
   const Pack<float> pack = Values::of(philox(random, static_cast<std::uint32_t>(index)));
   if (aligned && first + 4 <= count) {
-    *reinterpret_cast<Pack<float>*>(values + first) = pack;
+    *accessed_as<Pack<float>>(values + first) = pack;
     return;
   }
 #pragma unroll

@@ -108,8 +108,8 @@ class TileCopies {
 /// A word of a fragment as its mma takes it.
 template <class T>
 __device__ std::uint32_t factor(const char* word) {
-  if constexpr (std::is_same_v<T, float>) return round_to_tf32(*reinterpret_cast<const float*>(word));
-  return *reinterpret_cast<const std::uint32_t*>(word);
+  if constexpr (std::is_same_v<T, float>) return round_to_tf32(*accessed_as<const float>(word));
+  return *accessed_as<const std::uint32_t>(word);
 }
 
 template <class T>

@@ -3,7 +3,7 @@
 #   tools/test.sh          the release build and its tests, the host execution of CUDA among them (about 15 minutes on two
 #                          cores); the CUDA plug-in is built where there is an nvcc
 #   tools/test.sh --ci     what .ci/run adds: clang-format, the CPU device by oneDNN 3, the library alone, the sanitizers on
-#                          small shapes, half a minute of each fuzz target
+#                          small shapes, half a minute of each fuzz target, clang-tidy over all but tests and bench
 #   tools/test.sh --onednn-3, --minimal, --small-sanitizers   one of these alone; --minimal tells the size of the library
 #                          alone and what it needs, and runs a program that uses it
 #   tools/test.sh --tidy   clang-format and clang-tidy over everything, and every file by itself
@@ -61,14 +61,14 @@ run_onednn_3() {
 }
 
 # All files of a target as one: most of the time goes into the headers of others.
-run_clang_tidy() {
+run_clang_tidy() {  # run_clang_tidy [REGULAR-EXPRESSION of the files to read]
   cmake --preset release -B build/tidy -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DBLINDSPOT_CUDA=OFF \
     -DPython3_EXECUTABLE=/usr/bin/python3 >build/tidy-configure.log
   cmake --build build/tidy --target generated_sources >>build/tidy-configure.log
   run-clang-tidy -quiet -j "$(nproc)" -p build/tidy -extra-arg=-Wno-unknown-warning-option \
     -checks=-bugprone-suspicious-include '-header-filter=(engine|weights|tools|bench|tests)/.*\.(h|cpp)$' \
-    >build/clang-tidy.log 2>&1 || { grep -E '(error|warning): ' build/clang-tidy.log | sort -u; exit 1; }
-  echo "clang-tidy: clean"
+    "$@" >build/clang-tidy.log 2>&1 || { grep -E '(error|warning): ' build/clang-tidy.log | sort -u; exit 1; }
+  echo "clang-tidy: clean, $(grep -c '^clang-tidy' build/clang-tidy.log) units"
 }
 
 run_clang_format() {
@@ -104,22 +104,24 @@ run_minimal() {
   fi
 }
 
-run_under_sanitizers() {  # run_under_sanitizers [CTEST-OPTION...]
+run_under_sanitizers() {  # run_under_sanitizers PRESET [CTEST-OPTION...]
+  local preset=$1; shift
   ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/tests/leak_suppressions.txt:print_suppressions=0" \
-    ctest --test-dir build/asan --output-on-failure -j "$(nproc)" -LE 'full|gpu' "$@"
+    ctest --test-dir "build/$preset" --output-on-failure -j "$(nproc)" -LE 'full|gpu' "$@"
 }
 
 run_sanitizers() {
   build asan
-  run_under_sanitizers
+  run_under_sanitizers asan
 }
 
 # The readers of files, the operations and the walk: what touches memory itself, in tests without a network of full size.
+# In the fuzz targets' tree, whose libraries are the same: by clang, where the whole run has GCC's sanitizers.
 run_small_sanitizers() {
   local tests="weights images device operations walk measures_properties cuda_on_host kernels cuda_device operations_cuda plan_trial"
-  configure asan
-  cmake --build build/asan --target $(printf 'test_%s ' $tests) arena_overrun planted_faults
-  run_under_sanitizers -R "^(${tests// /|}|arena_overrun|planted_.*)\$"
+  configure fuzz
+  cmake --build build/fuzz --target $(printf 'test_%s ' $tests) arena_overrun planted_faults
+  run_under_sanitizers fuzz -R "^(${tests// /|}|arena_overrun|planted_.*)\$"
 }
 
 # Races in shared memory: an operating-system thread for each CUDA thread, without oneDNN, whose threads it cannot follow.
@@ -163,11 +165,12 @@ case "${1:-}" in
   --gpu) require build test; run_gpu ;;
   --ci)
     require build test check fuzz
-    run_clang_format; run_onednn_3; run_minimal; run_small_sanitizers; tools/fuzz.sh 0.5 ;;
+    run_clang_format; run_onednn_3; run_minimal; run_small_sanitizers; tools/fuzz.sh 0.5
+    run_clang_tidy '/build/tidy/(CMakeFiles|engine|tools|weights)/|(?<!/tests)/(engine|tools|weights)/[a-z_/]*\.cpp$' ;;
   --nvcc) require build test check; run_nvcc ;;
   --onednn-3) require build test check; run_onednn_3 ;;
   --sanitizers) require build test check; run_sanitizers ;;
-  --small-sanitizers) require build test check; run_small_sanitizers ;;
+  --small-sanitizers) require build test check fuzz; run_small_sanitizers ;;
   --thread-sanitizer) require build test check; run_thread_sanitizer ;;
   --tidy) require build test check; run_clang_format; run_clang_tidy; run_file_by_file ;;
   --minimal) require build; run_minimal ;;

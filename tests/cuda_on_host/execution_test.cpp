@@ -2,6 +2,7 @@
 // would hang there is an error here.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -12,6 +13,8 @@
 
 namespace {
 
+using blindspot::kernels::accessed_as;
+using blindspot::kernels::AsyncCopies;
 using blindspot::kernels::dynamic_shared_memory;
 using blindspot::kernels::launch;
 
@@ -70,6 +73,19 @@ __global__ void wait_apart(int* numbers) {
 
 __global__ void shuffle_without_itself(int* numbers) {
   numbers[threadIdx.x] = __shfl_sync(0x0000FFFFU, 1, 0);
+}
+
+__global__ void copy_at_once(const float* from, float* to) {
+  *accessed_as<float4>(to) = *accessed_as<const float4>(from);
+}
+
+__global__ void copy_meanwhile(const float* from, float* to) {
+  auto* const shared = dynamic_shared_memory<float>();
+  AsyncCopies copies;
+  copies.copy(shared, from, true);
+  copies.end_group();
+  copies.wait<0>();
+  *to = shared[0];
 }
 
 __global__ void note_order(int* order, int* place) {
@@ -204,6 +220,23 @@ TEST_CASE("what would hang a GPU loses the device, and the next launch is well a
   numbers.assign(64, 0);
   CHECK(launch(number_threads, dim3(1), dim3(64), 0, nullptr, numbers.data()) == cudaSuccess);
   CHECK(numbers == expected);
+}
+
+TEST_CASE("an access at once that is not aligned to its size loses the device, in every build") {
+  alignas(16) std::array<float, 8> numbers{1, 2, 3, 4, 5, 6, 7, 8};
+  alignas(16) std::array<float, 8> copies{};
+  CHECK(launch(copy_at_once, dim3(1), dim3(1), 0, nullptr, numbers.data() + 4, copies.data()) == cudaSuccess);
+  CHECK(copies == std::array<float, 8>{5, 6, 7, 8});
+  CHECK(launch(copy_meanwhile, dim3(1), dim3(1), 16, nullptr, numbers.data() + 4, copies.data()) == cudaSuccess);
+  CHECK(copies[0] == 5);
+  for (const auto kernel : {copy_at_once, copy_meanwhile}) {
+    CHECK(launch(kernel, dim3(1), dim3(33), 16, nullptr, numbers.data() + 1, copies.data()) == cudaErrorLaunchFailure);
+    cuda_on_host::reset();
+  }
+  CHECK(launch(copy_at_once, dim3(1), dim3(1), 0, nullptr, numbers.data(), copies.data() + 2) ==
+        cudaErrorLaunchFailure);
+  cuda_on_host::reset();
+  CHECK(copies == std::array<float, 8>{5, 6, 7, 8});
 }
 
 TEST_CASE("block reductions reach every thread") {

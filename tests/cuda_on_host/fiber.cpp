@@ -11,7 +11,7 @@ namespace cuda_on_host {
 namespace {
 
 constexpr std::size_t page = 4096;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(CUDA_ON_HOST_ADDRESS_SANITIZER) || defined(__SANITIZE_THREAD__)
 constexpr std::size_t stack_size = std::size_t{256} * 1024;
 #else
 constexpr std::size_t stack_size = std::size_t{128} * 1024;

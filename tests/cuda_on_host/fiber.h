@@ -5,7 +5,7 @@
 #include <boost/context/detail/fcontext.hpp>
 #include <cstddef>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(CUDA_ON_HOST_ADDRESS_SANITIZER)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -27,7 +27,7 @@ struct Passage {
 /// After a switch to `here` (null: it starts): notes where the context lies that was left, and returns the argument.
 inline void* arrive(boost::context::detail::transfer_t transfer, [[maybe_unused]] Context* here) {
   auto& passage = *static_cast<Passage*>(transfer.data);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(CUDA_ON_HOST_ADDRESS_SANITIZER)
   const void* left_stack = nullptr;
   std::size_t left_bytes = 0;
   __sanitizer_finish_switch_fiber(here == nullptr ? nullptr : here->fake_stack, &left_stack, &left_bytes);
@@ -45,7 +45,7 @@ inline void* arrive(boost::context::detail::transfer_t transfer, [[maybe_unused]
 /// starts. Inline, since a processor predicts none of the returns after a switch.
 inline void switch_context(Context& from, Context& to, void* argument) {
   Passage passage{&from, argument};
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(CUDA_ON_HOST_ADDRESS_SANITIZER)
   __sanitizer_start_switch_fiber(&from.fake_stack, to.stack, to.stack_bytes);
 #endif
   arrive(boost::context::detail::jump_fcontext(to.at, &passage), &from);

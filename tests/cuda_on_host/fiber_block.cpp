@@ -52,7 +52,7 @@ std::string FiberBlock::run(const Launch& launch, std::uint64_t block, std::uint
   switch_context(scheduler_, fiber, this);
   // Back here: all have finished, or those left wait for what will never come.
   while (alive_ != 0) {
-    abort_block(describe_waiting());
+    fail(describe_waiting());
     const unsigned next = pick();
     Fiber& waiting = fiber_for(next);
     enter(next);
@@ -174,7 +174,7 @@ void FiberBlock::collective(std::uint32_t mask, WarpFunction compute, void* oper
   const unsigned number = running_ / warp_size, lane = running_ % warp_size;
   Warp& warp = warps_[number];
   if ((mask >> lane & 1U) == 0) {
-    abort_block("a lane called a warp collective with a mask that lacks it");
+    fail("a lane called a warp collective with a mask that lacks it");
     throw BlockAborted{};
   }
   const std::uint32_t all = warp.gatherings.come(lane, mask, warp.alive, compute, operand);
@@ -198,7 +198,7 @@ void FiberBlock::exit_thread() {
 }
 
 // Everybody who waits gets to throw BlockAborted; who has not started never will.
-void FiberBlock::abort_block(const std::string& reason) {
+void FiberBlock::fail(const std::string& reason) {
   if (failure_.empty()) failure_ = reason;
   aborted_ = true;
   runnable_warps_ = 0;

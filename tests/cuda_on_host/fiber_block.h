@@ -25,6 +25,7 @@ class FiberBlock final : public BlockExecutor {
 
   void synchronise() override;
   void collective(std::uint32_t mask, WarpFunction compute, void* operand) override;
+  void fail(const std::string& reason) override;
 
  private:
   static constexpr unsigned most_threads = 1024, nobody = most_threads;
@@ -43,7 +44,6 @@ class FiberBlock final : public BlockExecutor {
   void exit_thread();
   void release_barrier();
   void set_ready(unsigned warp, std::uint32_t lanes);
-  void abort_block(const std::string& reason);
   std::string describe_waiting() const;
 
   const Launch* launch_ = nullptr;

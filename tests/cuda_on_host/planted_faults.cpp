@@ -25,10 +25,6 @@ __global__ void write_past_static_shared_memory(float* values) {
   values[threadIdx.x] = shared[0];
 }
 
-__global__ void copy_misaligned(const float4* from, float4* to) {
-  to[threadIdx.x] = from[threadIdx.x];
-}
-
 // Lacks a barrier between writing and reading.
 __global__ void read_without_barrier(float* values) {
   __shared__ float shared[64];
@@ -57,10 +53,6 @@ cudaError_t run(std::string_view fault) {
     return launch(write_past_shared_memory, dim3(1), dim3(32), 128, nullptr, values);
   if (fault == "static shared memory")
     return launch(write_past_static_shared_memory, dim3(1), dim3(32), 0, nullptr, values);
-  if (fault == "misaligned") {
-    return launch(copy_misaligned, dim3(1), dim3(4), 0, nullptr, reinterpret_cast<const float4*>(values + 1),
-                  reinterpret_cast<float4*>(values + 32));
-  }
   if (fault == "missing barrier") return launch(read_without_barrier, dim3(1), dim3(64), 0, nullptr, values);
   if (fault == "shuffle as barrier") return launch(read_after_shuffle, dim3(1), dim3(32), 0, nullptr, values);
   if (fault == "same place") return launch(write_together, dim3(1), dim3(64), 0, nullptr, values);

@@ -61,6 +61,12 @@ void warp_collective(std::uint32_t mask, WarpFunction compute, void* operand) {
 void synchronise_block() {
   running_block().synchronise();
 }
+void stop_misaligned(const void* place, std::size_t alignment) {
+  const auto beyond = reinterpret_cast<std::uintptr_t>(place) % alignment;
+  running_block().fail("misaligned address: " + std::to_string(beyond) + " bytes beyond a multiple of the " +
+                       std::to_string(alignment) + " that are accessed at once");
+  throw BlockAborted{};
+}
 unsigned lane() {
   return running_thread.lane;
 }

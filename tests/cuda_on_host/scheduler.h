@@ -38,6 +38,8 @@ class BlockExecutor {
   virtual ~BlockExecutor() = default;
   virtual void synchronise() = 0;
   virtual void collective(std::uint32_t mask, WarpFunction compute, void* operand) = 0;
+  /// The block cannot go on; the caller then throws BlockAborted.
+  virtual void fail(const std::string& reason) = 0;
 };
 
 /// What belongs to the CUDA thread that runs on this operating-system thread, beside threadIdx and its kin.

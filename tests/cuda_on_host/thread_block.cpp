@@ -223,6 +223,12 @@ void ThreadBlock::collective(std::uint32_t mask, WarpFunction compute, void* ope
   if (orders) observe_meeting(number);
 }
 
+void ThreadBlock::fail(const std::string& reason) {
+  const Unwatched unwatched;
+  const std::lock_guard lock(mutex_);
+  abort_block(reason);
+}
+
 void ThreadBlock::abort_block(const std::string& reason) {
   if (failure_.empty()) failure_ = reason;
   aborted_ = true;

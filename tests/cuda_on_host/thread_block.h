@@ -29,6 +29,7 @@ class ThreadBlock final : public BlockExecutor {
 
   void synchronise() override;
   void collective(std::uint32_t mask, WarpFunction compute, void* operand) override;
+  void fail(const std::string& reason) override;
 
  private:
   static constexpr unsigned most_threads = 1024;

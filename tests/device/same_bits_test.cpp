@@ -22,9 +22,9 @@ constexpr int batch = 5;
 
 std::vector<float> random_values(std::int64_t count, unsigned seed) {
   std::mt19937 generator(seed);
-  std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
   std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = uniform(generator);
+  // From -1 to 1 by hand: the library's distribution takes a logarithm for each number where a compiler does not.
+  for (float& value : values) value = static_cast<float>(generator() >> 8) * 0x1p-23F - 1;
   return values;
 }
 

@@ -26,6 +26,11 @@ void synchronise_block();
 unsigned lane();
 /// sums[16][8] = a[16][depth] · b[depth][8], each sum in the order of depth: what a tensor core multiplies at a time.
 void multiply_tile(const double* a, const double* b, int depth, double* sums);
+/// Ends the launch: the calling thread would access what a GPU cannot.
+[[noreturn]] void stop_misaligned(const void* place, std::size_t alignment);
+inline void require_aligned(const void* place, std::size_t alignment) {
+  if (reinterpret_cast<std::uintptr_t>(place) % alignment != 0) stop_misaligned(place, alignment);
+}
 /// The block's dynamic shared memory, exactly as large as the launch asked for.
 void* dynamic_shared_bytes();
 
