@@ -207,9 +207,11 @@ void read_properties(const frontend::ManagedOpaqueDescriptor& configuration, Cud
        notes<cudnnBackendBehaviorNote_t>(descriptor, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE)) {
     engine.compiled_at_run_time |= note == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION;
   }
+  // CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE: headers before 9.2 lack the name, and libraries before it refuse the number.
+  constexpr auto workspace_size = static_cast<cudnnBackendAttributeName_t>(303);
   std::int64_t bytes = 0;
-  if (cudnnBackendGetAttribute(configuration->get_backend_descriptor(), CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE,
-                               CUDNN_TYPE_INT64, 1, &count, &bytes) == CUDNN_STATUS_SUCCESS) {
+  if (cudnnBackendGetAttribute(configuration->get_backend_descriptor(), workspace_size, CUDNN_TYPE_INT64, 1, &count,
+                               &bytes) == CUDNN_STATUS_SUCCESS) {
     engine.workspace_bytes = static_cast<std::size_t>(std::max<std::int64_t>(bytes, 0));
   }
 }

@@ -22,6 +22,8 @@ using blindspot::tests::DescribedDevice;
 using blindspot::tests::WantedGraph;
 
 constexpr int skipped = 77;
+// The first cuDNN that answers for a device that is described and not there.
+constexpr std::size_t oldest_version = 90800;
 
 /// The description of a device has no key for how its multiprocessors form clusters, so configurations that ask for it
 /// are refused whatever a real device would say. cuDNN's messages tell; each ends in a zero byte, the last in two.
@@ -79,6 +81,10 @@ int run(const std::string& file, const std::string& stub, const std::string& tab
   }
   if (const std::string reason = cuda::open_cudnn(); !reason.empty()) {
     std::cout << "skipped: " << reason << '\n';
+    return skipped;
+  }
+  if (cudnnGetVersion() < oldest_version) {
+    std::cout << "skipped: cuDNN " << cuda::cudnn_version_text() << " knows no described devices, 9.8 does\n";
     return skipped;
   }
   int refusals = 0;
