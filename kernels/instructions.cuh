@@ -23,9 +23,10 @@ __device__ inline T* dynamic_shared_memory() {
   return reinterpret_cast<T*>(dynamic_shared_words);
 }
 
-/// What lies at `place`, read or written as one `Wide`: a GPU stops where `place` is not a multiple of its alignment.
+/// What lies at `place`, read or written as one `Wide`: a GPU stops where `place` is not a multiple of its size.
 template <class Wide, class T>
 __device__ inline Wide* accessed_as(T* place) {
+  static_assert(alignof(Wide) == sizeof(Wide));
   return reinterpret_cast<Wide*>(place);
 }
 
@@ -105,6 +106,7 @@ inline T* dynamic_shared_memory() {
 
 template <class Wide, class T>
 inline Wide* accessed_as(T* place) {
+  static_assert(alignof(Wide) == sizeof(Wide));
   cuda_on_host::require_aligned(place, alignof(Wide));
   return reinterpret_cast<Wide*>(place);
 }

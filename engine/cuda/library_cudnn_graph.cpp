@@ -209,6 +209,9 @@ void read_properties(const frontend::ManagedOpaqueDescriptor& configuration, Cud
   }
   // CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE: headers before 9.2 lack the name, and libraries before it refuse the number.
   constexpr auto workspace_size = static_cast<cudnnBackendAttributeName_t>(303);
+#if CUDNN_VERSION >= 90200
+  static_assert(workspace_size == CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE);
+#endif
   std::int64_t bytes = 0;
   if (cudnnBackendGetAttribute(configuration->get_backend_descriptor(), workspace_size, CUDNN_TYPE_INT64, 1, &count,
                                &bytes) == CUDNN_STATUS_SUCCESS) {

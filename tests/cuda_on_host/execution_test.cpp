@@ -79,13 +79,20 @@ __global__ void copy_at_once(const float* from, float* to) {
   *accessed_as<float4>(to) = *accessed_as<const float4>(from);
 }
 
-__global__ void copy_meanwhile(const float* from, float* to) {
+__global__ void copy_meanwhile(const float* from, float* to, int offset) {
   auto* const shared = dynamic_shared_memory<float>();
   AsyncCopies copies;
-  copies.copy(shared, from, true);
+  copies.copy(shared + offset, from, true);
   copies.end_group();
   copies.wait<0>();
-  *to = shared[0];
+  *to = shared[offset];
+}
+
+// The last thread of each block fails, the others wait for it, half of them in a shuffle.
+__global__ void fail_while_others_wait(const float* from, float* to) {
+  if (threadIdx.x + 1 == blockDim.x) *accessed_as<float4>(to) = *accessed_as<const float4>(from + 1);
+  if (threadIdx.x < 32) __shfl_sync(0xFFFFFFFFU, 1, 0);
+  __syncthreads();
 }
 
 __global__ void note_order(int* order, int* place) {
@@ -225,18 +232,32 @@ TEST_CASE("what would hang a GPU loses the device, and the next launch is well a
 TEST_CASE("an access at once that is not aligned to its size loses the device, in every build") {
   alignas(16) std::array<float, 8> numbers{1, 2, 3, 4, 5, 6, 7, 8};
   alignas(16) std::array<float, 8> copies{};
-  CHECK(launch(copy_at_once, dim3(1), dim3(1), 0, nullptr, numbers.data() + 4, copies.data()) == cudaSuccess);
-  CHECK(copies == std::array<float, 8>{5, 6, 7, 8});
-  CHECK(launch(copy_meanwhile, dim3(1), dim3(1), 16, nullptr, numbers.data() + 4, copies.data()) == cudaSuccess);
-  CHECK(copies[0] == 5);
-  for (const auto kernel : {copy_at_once, copy_meanwhile}) {
-    CHECK(launch(kernel, dim3(1), dim3(33), 16, nullptr, numbers.data() + 1, copies.data()) == cudaErrorLaunchFailure);
+  const auto lost = [](cudaError_t status) {
     cuda_on_host::reset();
+    return status == cudaErrorLaunchFailure;
+  };
+  CHECK(launch(copy_at_once, dim3(1), dim3(1), 0, nullptr, numbers.data() + 4, copies.data()) == cudaSuccess);
+  CHECK(launch(copy_meanwhile, dim3(1), dim3(1), 32, nullptr, numbers.data(), copies.data() + 1, 4) == cudaSuccess);
+  const std::array<float, 8> expected{5, 1, 7, 8};
+  CHECK(copies == expected);
+  CHECK(lost(launch(copy_at_once, dim3(1), dim3(33), 0, nullptr, numbers.data() + 1, copies.data())));
+  CHECK(lost(launch(copy_at_once, dim3(1), dim3(1), 0, nullptr, numbers.data(), copies.data() + 2)));
+  CHECK(lost(launch(copy_meanwhile, dim3(1), dim3(33), 32, nullptr, numbers.data() + 1, copies.data(), 0)));
+  CHECK(lost(launch(copy_meanwhile, dim3(1), dim3(1), 32, nullptr, numbers.data(), copies.data(), 1)));
+  for (unsigned seed = 0; seed < 8; ++seed) {
+    cuda_on_host::set_seed(seed);
+    CHECK(lost(launch(fail_while_others_wait, dim3(3), dim3(96), 0, nullptr, numbers.data(), copies.data())));
   }
-  CHECK(launch(copy_at_once, dim3(1), dim3(1), 0, nullptr, numbers.data(), copies.data() + 2) ==
-        cudaErrorLaunchFailure);
+  CHECK(copies == expected);
+  CHECK(launch(copy_at_once, dim3(1), dim3(1), 0, nullptr, numbers.data(), copies.data()) == cudaSuccess);
+  CHECK(copies[0] == 1);
+}
+
+TEST_CASE("a pointer that is not aligned to its type is refused at the launch") {
+  alignas(16) std::array<float, 8> numbers{};
+  const auto from = reinterpret_cast<const float*>(reinterpret_cast<const char*>(numbers.data()) + 2);
+  CHECK(launch(copy_at_once, dim3(1), dim3(1), 0, nullptr, from, numbers.data() + 4) == cudaErrorIllegalAddress);
   cuda_on_host::reset();
-  CHECK(copies == std::array<float, 8>{5, 6, 7, 8});
 }
 
 TEST_CASE("block reductions reach every thread") {

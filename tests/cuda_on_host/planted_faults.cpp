@@ -25,6 +25,10 @@ __global__ void write_past_static_shared_memory(float* values) {
   values[threadIdx.x] = shared[0];
 }
 
+__global__ void copy_misaligned(const char* from, float* to) {
+  to[threadIdx.x] = reinterpret_cast<const float*>(from)[threadIdx.x];
+}
+
 // Lacks a barrier between writing and reading.
 __global__ void read_without_barrier(float* values) {
   __shared__ float shared[64];
@@ -53,6 +57,9 @@ cudaError_t run(std::string_view fault) {
     return launch(write_past_shared_memory, dim3(1), dim3(32), 128, nullptr, values);
   if (fault == "static shared memory")
     return launch(write_past_static_shared_memory, dim3(1), dim3(32), 0, nullptr, values);
+  if (fault == "misaligned")
+    return launch(copy_misaligned, dim3(1), dim3(4), 0, nullptr, reinterpret_cast<const char*>(values) + 1,
+                  values + 32);
   if (fault == "missing barrier") return launch(read_without_barrier, dim3(1), dim3(64), 0, nullptr, values);
   if (fault == "shuffle as barrier") return launch(read_after_shuffle, dim3(1), dim3(32), 0, nullptr, values);
   if (fault == "same place") return launch(write_together, dim3(1), dim3(64), 0, nullptr, values);

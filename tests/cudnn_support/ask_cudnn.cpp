@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -22,7 +23,7 @@ using blindspot::tests::DescribedDevice;
 using blindspot::tests::WantedGraph;
 
 constexpr int skipped = 77;
-// The first cuDNN that answers for a device that is described and not there.
+// The first cuDNN, headers and library, that answers for a device that is described and not there.
 constexpr std::size_t oldest_version = 90800;
 
 /// The description of a device has no key for how its multiprocessors form clusters, so configurations that ask for it
@@ -83,8 +84,9 @@ int run(const std::string& file, const std::string& stub, const std::string& tab
     std::cout << "skipped: " << reason << '\n';
     return skipped;
   }
-  if (cudnnGetVersion() < oldest_version) {
-    std::cout << "skipped: cuDNN " << cuda::cudnn_version_text() << " knows no described devices, 9.8 does\n";
+  if (std::min<std::size_t>(CUDNN_VERSION, cudnnGetVersion()) < oldest_version) {
+    std::cout << fmt::format("skipped: cuDNN {} by headers of {}.{} knows no described devices, both of 9.8 do\n",
+                             cuda::cudnn_version_text(), CUDNN_MAJOR, CUDNN_MINOR);
     return skipped;
   }
   int refusals = 0;

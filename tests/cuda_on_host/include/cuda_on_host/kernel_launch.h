@@ -2,6 +2,7 @@
 // declarations beside it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <tuple>
 #include <type_traits>
@@ -20,7 +21,13 @@ cudaError_t set_shared_memory_limit(const void* kernel, cudaFuncAttribute attrib
 
 template <class T>
 bool is_acceptable_argument(const T& argument) {
-  if constexpr (std::is_pointer_v<T>) return is_acceptable_pointer(argument);
+  if constexpr (std::is_pointer_v<T>) {
+    using Pointee = std::remove_pointer_t<T>;
+    if constexpr (!std::is_void_v<Pointee>) {
+      if (reinterpret_cast<std::uintptr_t>(argument) % alignof(Pointee) != 0) return false;
+    }
+    return is_acceptable_pointer(argument);
+  }
   return true;
 }
 
