@@ -310,8 +310,8 @@ class Device {
   virtual void cross_entropy_seed(const Array& logits, const Array& classes, Array& seed, Array& inverse_scale) = 0;
 
   // The walk, on float32 [B, 3, H, W] and for each image on its own.
-  /// coefficient[b] = (J·v)/(J·J), v = target − image, both dot products in double; J scaled by its largest magnitude
-  /// first (the coefficient is that of the unscaled J as passed). J = 0: coefficient 0, or NaN if asked.
+  /// coefficient[b] = (J·v)/(J·J), v = target − image, both dot products in double; a device may scale J by its
+  /// largest magnitude first (the coefficient is that of J as passed). J = 0: coefficient 0, or NaN if asked.
   virtual void projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
                           Array& coefficient) = 0;
   /// A ← clamp(A + (a_max/2)·inverse_scale·J, ±a_max); candidate = clamp(x + η(v − coefficient·J) − [adversarial] A, 0,

@@ -11,7 +11,7 @@
 #   tools/test.sh --nvcc   the CUDA plug-in by nvcc for one architecture; registers must not spill
 #   tools/test.sh --sanitizers  address and undefined-behaviour sanitizers on every test
 #   tools/test.sh --thread-sanitizer  the kernels, with an operating-system thread for each CUDA thread
-#   tools/test.sh --full   the release build and every test, the long ones too
+#   tools/test.sh --full   the release build and every test, the long ones too, then these two sanitizers' runs: hours
 #   tools/test.sh --gpu    on a machine with a GPU: the tests that need one, under NVIDIA's checkers too, and bench/gpu.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -142,16 +142,18 @@ run_gpu() {
     echo "tools/test.sh --gpu: no GPU can be used, see build/release/blindspot devices" >&2
     exit 4
   fi
-  if command -v compute-sanitizer >/dev/null; then
+  local compute_sanitizer
+  compute_sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
+  if [ -x "$compute_sanitizer" ]; then
     for checker in memcheck racecheck initcheck; do
       echo "compute-sanitizer, $checker:"
-      compute-sanitizer --tool "$checker" --error-exitcode 1 --target-processes all \
+      "$compute_sanitizer" --tool "$checker" --error-exitcode 1 --target-processes all \
         build/release/tests/operations/test_operations_gpu --no-intro >"build/$checker.log" 2>&1 ||
         { tail -n 40 "build/$checker.log"; exit 1; }
       tail -n 1 "build/$checker.log"
     done
   else
-    echo "compute-sanitizer is not on the PATH: memcheck, racecheck and initcheck are left out"
+    echo "compute-sanitizer is neither on the PATH nor in /usr/local/cuda/bin: memcheck, racecheck and initcheck are left out"
   fi
   env -u OMP_WAIT_POLICY bench/gpu.sh --output build/gpu.json
 }
@@ -163,7 +165,9 @@ require_browser() {
 
 case "${1:-}" in
   "") require build test; require_browser; run_release -LE 'full|gpu' ;;
-  --full) require build test; require_browser; run_release -LE gpu ;;
+  --full)
+    require build test check; require_browser
+    run_release -LE gpu; run_sanitizers; run_thread_sanitizer ;;
   --gpu) require build test; run_gpu ;;
   --ci)
     require build test check fuzz
