@@ -2,6 +2,7 @@
 // tools/.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <set>
@@ -35,7 +36,13 @@ void say_what_is_missing(const RunDatabase& database) {
     for (const EvaluatedInput& input : database.inputs(model.number)) {
       if (input.dropped_reason.empty() && shard.has(input.image)) ++sources;
     }
-    const auto done = static_cast<std::int64_t>(database.pairs(model.number).size());
+    const std::vector<EvaluatedPair> pairs = database.pairs(model.number);
+    const auto done = static_cast<std::int64_t>(pairs.size());
+    const auto without_lpips = std::count_if(pairs.begin(), pairs.end(), [](const auto& pair) { return !pair.lpips; });
+    if (without_lpips > 0) {
+      std::cerr << fmt::format("{}: {} of {} of {} without LPIPS, which needs evaluate's --lpips FILE\n",
+                               database.path().string(), without_lpips, counted(done, "pair"), model.information.name);
+    }
     if (done != sources * rounds) {
       std::cerr << fmt::format("{}: {} of {} of {} done\n", database.path().string(), done,
                                counted(sources * rounds, "pair"), model.information.name);

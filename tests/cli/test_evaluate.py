@@ -276,14 +276,15 @@ class Refusals(EvaluateTest):
     def test_other_weights_name_both_hashes(self):
         weights = self.folder / "w.safetensors"
         database = self.folder / "run.db"
-        command = ["evaluate", weights, "--images", self.pictures, "-o", database, "--device", "cpu", "--limit", 2,
-                   "--rounds", 1, "--iterations", 0]
-        for seed in (1, 2):
+        command = ["evaluate", weights, "--images", self.pictures, "--device", "cpu", "--limit", 2, "--rounds", 1,
+                   "--iterations", 0, "-o"]
+        hashes = []
+        for seed, place in ((1, database), (2, self.folder / "other.db")):
             self.succeed("weights", "random", "cifar_resnet20", "--seed", seed, "-o", weights, "--overwrite")
-            if seed == 1:
-                run(*command)
-        first = sqlite3.connect(database).execute("SELECT weights_sha256 FROM models").fetchone()[0]
-        self.assert_refused(run(*command), [3], "weights", first)
+            run(*command, place)
+            hashes.append(sqlite3.connect(place).execute("SELECT weights_sha256 FROM models").fetchone()[0])
+        self.assertNotEqual(*hashes)
+        self.assert_refused(run(*command, database), [3], "weights", *hashes)
 
     def test_the_same_weights_under_two_names(self):
         weights = [self.folder / "a.safetensors", self.folder / "b.safetensors"]
