@@ -15,12 +15,13 @@ build() {  # build PRESET
   cmake --build "build/$1" --target ${targets[@]/#/fuzz_}
 }
 
-sources_of() {  # sources_of TARGET: the parser that it is there for
+sources_of() {  # sources_of TARGET: the parser that it is there for; `pytorch`: what zip and pickle share
   case $1 in
     safetensors) echo weights/safetensors_reader.cpp ;;
     pickle) echo weights/unpickler.cpp weights/unpickler_calls.cpp weights/unpickler_literals.cpp weights/pickle_heap.cpp \
       weights/pickle_names.cpp weights/state_dict_search.cpp ;;
     zip) echo weights/zip_archive.cpp weights/zip_directory.cpp ;;
+    pytorch) echo weights/pytorch_reader.cpp ;;
     json) echo engine/small_json.cpp engine/preprocessing_json.cpp engine/folder_configuration.cpp ;;
     png) echo engine/images/png_structure.cpp ;;
     jpeg) echo engine/images/jpeg_structure.cpp engine/images/jpeg_entropy.cpp engine/images/jpeg_canonical.cpp ;;
@@ -64,14 +65,20 @@ run_afl() {
   fi
 }
 
-measure_coverage() {
-  local target=$1 program="build/fuzz-coverage/tests/fuzz/fuzz_$1"
-  LLVM_PROFILE_FILE="build/fuzz-$target.profraw" "$program" -runs=0 -max_len=9216 "$corpora/$target" >/dev/null 2>&1
-  llvm-profdata merge -sparse "build/fuzz-$target.profraw" -o "build/fuzz-$target.profdata"
-  echo "$target: lines, missed, coverage"
+measure_coverage() {  # measure_coverage PARSER TARGET...
+  local parser=$1 target programs=() profiles=()
+  shift
+  for target; do
+    LLVM_PROFILE_FILE="build/fuzz-$target.profraw" "build/fuzz-coverage/tests/fuzz/fuzz_$target" -runs=0 -max_len=9216 \
+      "$corpora/$target" >/dev/null 2>&1
+    programs+=(-object "build/fuzz-coverage/tests/fuzz/fuzz_$target")
+    profiles+=("build/fuzz-$target.profraw")
+  done
+  llvm-profdata merge -sparse "${profiles[@]}" -o "build/fuzz-$parser.profdata"
+  echo "$parser: lines, missed, coverage"
   # By their names alone: what llvm-cov calls a folder depends on how the compiler was called.
-  llvm-cov report "$program" -instr-profile="build/fuzz-$target.profdata" |
-    awk -v sources="$(sources_of "$target")" '
+  llvm-cov report "${programs[@]:1}" -instr-profile="build/fuzz-$parser.profdata" |
+    awk -v sources="$(sources_of "$parser")" '
       BEGIN { n = split(sources, paths, " "); for (i = 1; i <= n; ++i) { sub(/.*\//, "", paths[i]); wanted[paths[i]] = 1 } }
       { name = $1; sub(/.*\//, "", name) }
       name in wanted { printf "  %s: %d, %d, %s\n", name, $8, $9, $10; lines += $8; missed += $9 }
@@ -94,5 +101,6 @@ python3 tests/fuzz/make_seeds.py "$corpora" "$fixtures"
 case $mode in
   libfuzzer) build fuzz; run_together run_libfuzzer ;;
   afl) build fuzz-afl; run_together run_afl ;;
-  coverage) build fuzz-coverage; for target in "${targets[@]}"; do measure_coverage "$target"; done ;;
+  coverage) build fuzz-coverage; for target in "${targets[@]}"; do measure_coverage "$target" "$target"; done
+    if [[ " ${targets[*]} " == *" zip "* && " ${targets[*]} " == *" pickle "* ]]; then measure_coverage pytorch zip pickle; fi ;;
 esac
