@@ -65,12 +65,15 @@ run_afl() {
   fi
 }
 
-measure_coverage() {  # measure_coverage PARSER TARGET...
+note_coverage() {
+  LLVM_PROFILE_FILE="build/fuzz-$1.profraw" "build/fuzz-coverage/tests/fuzz/fuzz_$1" -runs=0 -max_len=9216 "$corpora/$1" \
+    >/dev/null 2>&1
+}
+
+print_coverage() {  # print_coverage PARSER TARGET...
   local parser=$1 target programs=() profiles=()
   shift
   for target; do
-    LLVM_PROFILE_FILE="build/fuzz-$target.profraw" "build/fuzz-coverage/tests/fuzz/fuzz_$target" -runs=0 -max_len=9216 \
-      "$corpora/$target" >/dev/null 2>&1
     programs+=(-object "build/fuzz-coverage/tests/fuzz/fuzz_$target")
     profiles+=("build/fuzz-$target.profraw")
   done
@@ -101,6 +104,8 @@ python3 tests/fuzz/make_seeds.py "$corpora" "$fixtures"
 case $mode in
   libfuzzer) build fuzz; run_together run_libfuzzer ;;
   afl) build fuzz-afl; run_together run_afl ;;
-  coverage) build fuzz-coverage; for target in "${targets[@]}"; do measure_coverage "$target" "$target"; done
-    if [[ " ${targets[*]} " == *" zip "* && " ${targets[*]} " == *" pickle "* ]]; then measure_coverage pytorch zip pickle; fi ;;
+  coverage)
+    build fuzz-coverage
+    for target in "${targets[@]}"; do note_coverage "$target"; print_coverage "$target" "$target"; done
+    if [[ " ${targets[*]} " == *" zip "* && " ${targets[*]} " == *" pickle "* ]]; then print_coverage pytorch zip pickle; fi ;;
 esac

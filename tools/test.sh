@@ -6,7 +6,7 @@
 #                          small shapes, half a minute of each fuzz target, clang-tidy over all but tests and bench
 #   tools/test.sh --onednn-3, --minimal, --small-sanitizers   one of these alone; --minimal tells the size of the library
 #                          alone and what it needs, and runs a program that uses it
-#   tools/test.sh --tidy   clang-format and clang-tidy over everything, and every file by itself
+#   tools/test.sh --tidy   clang-format and clang-tidy over all but the kernels, and every file by itself
 #   tools/test.sh --fuzz   half a minute of each fuzz target
 #   tools/test.sh --nvcc   the CUDA plug-in by nvcc for one architecture; registers must not spill
 #   tools/test.sh --sanitizers  address and undefined-behaviour sanitizers on every test

@@ -40,7 +40,8 @@ class Tables(EvaluateTest):
 
     def test_missing_triangles_are_said(self):
         said = self.succeed("table", self.whole).stderr.decode()
-        self.assertRegex(said, r"\A\S+: (\d+) of \1 pairs of demo-resnet without LPIPS, which needs evaluate's --lpips FILE\n$")
+        self.assertRegex(said, r"\A\S+: (\d+) of \1 pairs of demo-resnet without LPIPS, "
+                               r"which needs evaluate's --lpips FILE\n\Z")
         self.assertEqual(self.succeed("table", "--quiet", self.whole).stderr, b"")
         database = self.folder / "run.db"
         shutil.copy(self.whole, database)
@@ -48,6 +49,7 @@ class Tables(EvaluateTest):
         message = self.succeed("table", database).stderr.decode()
         self.assertIn("triangles of 5 of 8 sources of demo-resnet", message)
         self.assertNotRegex(message, r"pairs of demo-resnet done")
+        self.assertEqual(message.count("\n"), 2, message)
 
     def test_export_is_what_the_tables_are_made_of(self):
         rows = list(csv.DictReader(self.exported(self.whole).splitlines()))

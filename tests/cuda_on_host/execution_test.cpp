@@ -88,10 +88,10 @@ __global__ void copy_meanwhile(const float* from, float* to, int offset) {
   *to = shared[offset];
 }
 
-// The last thread of each block fails, the others wait for it, half of them in a shuffle.
+// The last thread of each block fails; its warp waits for it in a shuffle, the others at the barrier.
 __global__ void fail_while_others_wait(const float* from, float* to) {
   if (threadIdx.x + 1 == blockDim.x) *accessed_as<float4>(to) = *accessed_as<const float4>(from + 1);
-  if (threadIdx.x < 32) __shfl_sync(0xFFFFFFFFU, 1, 0);
+  if (threadIdx.x + 32 >= blockDim.x) __shfl_sync(0xFFFFFFFFU, 1, 0);
   __syncthreads();
 }
 
