@@ -1,13 +1,14 @@
 // Google Benchmark over single operations of a device, forward and input gradient, at the shapes of ResNet-50 and
-// ViT-B/16. Sees device.h and the CPU device. Run: build/release/bench/bench_operations [--benchmark_filter=…]
+// ViT-B/16: here those that are prepared, with their GFLOP/s. Sees device.h and the CPU device.
+// Run: build/release/bench/bench_operations [--benchmark_filter=…]
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bench/benchmarks.h"
 #include "engine/cpu/cpu_device.h"
 
 namespace {
@@ -19,24 +20,8 @@ using blindspot::LinearDescription;
 using blindspot::Precision;
 using blindspot::Shape;
 using blindspot::Type;
-
-std::vector<float> random_values(std::int64_t count) {
-  std::mt19937 generator(1);
-  std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = uniform(generator);
-  return values;
-}
-
-/// An array of random values in the device's activation type.
-Array random_activation(Device& device, Shape shape) {
-  Array values = device.array(Type::float32, shape);
-  device.upload(std::span<const float>(random_values(shape.count())), values);
-  if (device.activation_type() == Type::float32) return values;
-  Array converted = device.activation(shape);
-  device.convert(values, converted);
-  return converted;
-}
+using blindspot::bench::random_activation;
+using blindspot::bench::random_values;
 
 void report_rate(benchmark::State& state, double operations) {
   state.counters["GFLOP/s"] =
@@ -118,7 +103,7 @@ std::vector<ConvolutionDescription> resnet50_convolutions(std::int64_t batch) {
   return all;
 }
 
-void register_all(Precision precision) {
+void register_prepared(Precision precision) {
   const std::string name = blindspot::to_string(precision);
   constexpr std::int64_t batch = 4;
   for (const bool gradient : {false, true}) {
@@ -146,8 +131,11 @@ void register_all(Precision precision) {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  register_all(Precision::fp32);
-  if (blindspot::cpu::supports_bf16()) register_all(Precision::bf16);
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    if (precision == Precision::bf16 && !blindspot::cpu::supports_bf16()) continue;
+    register_prepared(precision);
+    blindspot::bench::register_plain_operations(precision);
+  }
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

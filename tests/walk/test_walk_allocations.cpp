@@ -1,6 +1,6 @@
 // No memory is asked for between two iterations of a walk, but for what oneDNN takes by itself (allocation_count.h):
-// the heap is counted around each on small rule-made networks, in whole slices and padded ones. Uses
-// allocation_count.h and the engine below the public interface.
+// the heap is counted around each on small rule-made networks, in every precision, in whole slices and padded ones.
+// Uses allocation_count.h and the engine below the public interface.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -22,17 +22,16 @@ struct Allocating {
 /// Of the pictures, whatever the network's own size.
 constexpr int image_side = 32;
 
-Allocating count_allocations(const Architecture& architecture, std::int64_t batch, std::int64_t slots) {
+Allocating count_allocations(Device& device, const Architecture& architecture, std::int64_t batch, std::int64_t slots) {
   const weights::RuleGains gains = rule_gains(architecture);
   const auto state = weights::StateDict::from_rule(
       "rule:" + architecture.name, declare(architecture),
       [gains](const weights::TensorDeclaration& tensor) { return weights::rule_tensor(tensor, 1, gains); });
-  const auto device = test_device();
   Preprocessing preprocessing = default_preprocessing(architecture);
   preprocessing.input_size = image_side;
-  const auto network = build(architecture, state, preprocessing, batch, *device);
+  const auto network = build(architecture, state, preprocessing, batch, device);
   const TestPairs set(3, image_side, image_side, 10);
-  levelset::prepare(*network, *device, slots);
+  levelset::prepare(*network, device, slots);
 
   WalkParameters parameters;
   parameters.iterations = 30;
@@ -52,7 +51,7 @@ Allocating count_allocations(const Architecture& architecture, std::int64_t batc
     ++result.iterations;
     result.allocations += made;
   };
-  CHECK(levelset::traverse(*network, *device, slots, set.pairs, parameters, options, {}));
+  CHECK(levelset::traverse(*network, device, slots, set.pairs, parameters, options, {}));
   CHECK(round == 32);
   return result;
 }
@@ -80,13 +79,17 @@ TEST_CASE("no allocation inside an iteration") {
   // resnet18 has the 7x7 stem and the max-pool.
   for (const Architecture& architecture : {architecture_named("cifar_resnet20"), architecture_named("wrn_16_4"),
                                            architecture_named("resnet18"), Architecture{"small vit", small_vit}}) {
-    CAPTURE(architecture.name);
-    const Allocating whole = count_allocations(architecture, 3, 3);
-    CHECK(whole.iterations == 0);
-    CHECK(whole.allocations == 0);
-    const Allocating padded = count_allocations(architecture, 2, 3);
-    CHECK(padded.iterations == 0);
-    CHECK(padded.allocations == 0);
+    for (const Precision precision : device_precisions()) {
+      if (!device_for(precision)) continue;
+      CAPTURE(architecture.name);
+      CAPTURE(to_string(precision));
+      const Allocating whole = count_allocations(*device_for(precision), architecture, 3, 3);
+      CHECK(whole.iterations == 0);
+      CHECK(whole.allocations == 0);
+      const Allocating padded = count_allocations(*device_for(precision), architecture, 2, 3);
+      CHECK(padded.iterations == 0);
+      CHECK(padded.allocations == 0);
+    }
   }
 }
 
