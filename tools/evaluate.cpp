@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "tools/commands.h"
 #include "tools/json_output.h"
@@ -38,7 +40,7 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
       "evaluate",
       "The paper's evaluation: rounds of random targets for many sources, walks, distances, triangles. The "
       "same command goes on with a run that was stopped. The seconds and the share of them that the device was busy "
-      "count from the first network's work on; opening networks and reading pictures comes before.",
+      "count from the first picture's reading on; opening the networks comes before.",
       "blindspot evaluate resnet50.safetensors --images imagenet/val --labels val.txt --limit 1000 -o "
       "run.db");
   line.arguments("MODEL", run.models, "Networks: weight files, Hugging Face folders, names, demo-resnet, demo-vit");
@@ -154,6 +156,15 @@ void print_estimate(const EvaluationEstimate& estimate, const EvaluateOptions& o
                            duration(estimate.seconds), size(estimate.memory_bytes), size(estimate.disk_bytes)));
 }
 
+void show(ProgressDisplay& display, const EvaluationProgress& progress) {
+  if (progress.images > 0) {
+    const double share = static_cast<double>(progress.images_done) / static_cast<double>(progress.images);
+    display.show(progress.model.empty() ? "pictures read" : "pictures seen by " + progress.model, share);
+  } else {
+    display.show({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations});
+  }
+}
+
 bool has_empty_network(const EvaluationEstimate& estimate) {
   return std::any_of(
       estimate.networks.begin(), estimate.networks.end(),
@@ -172,22 +183,24 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
   run.lpips = options.lpips;
   run.database = options.database;
   run.cancelled = stop.cancelled();
+  std::optional<ProgressDisplay> display(std::in_place, options.printing.quiet);
+  run.progress = [&display](const EvaluationProgress& progress) { show(*display, progress); };
   if (options.dry_run) {
     const EvaluationEstimate estimate = estimate_evaluation(run);
+    display.reset();  // its bar goes before the answer comes
     print_estimate(estimate, options);
     return estimate.unreadable.empty() && !has_empty_network(estimate) ? 0 : left_something_out;
   }
   EvaluationSummary summary;
-  {
-    ProgressDisplay display(options.printing.quiet);
-    run.message = [&display](const std::string& text) { display.message(text); };
-    run.progress = [&display](const EvaluationProgress& progress) {
-      display.show({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations});
-    };
-    summary = evaluate(run);
-    if (options.lpips.empty()) display.message("without --lpips there is no LPIPS: null in the run database");
-    if (summary.stopped) display.message(stop_message(summary));
-  }
+  // The rate is that of the walks: it counts from the first of them.
+  run.message = [&display, walks = false](const std::string& text) mutable {
+    walks ? display->message(text) : display->begin(text);
+    walks = true;
+  };
+  summary = evaluate(run);
+  if (options.lpips.empty()) display->message("without --lpips there is no LPIPS: null in the run database");
+  if (summary.stopped) display->message(stop_message(summary));
+  display.reset();
   print_summary(summary, options);
   if (summary.stopped) return stop.exit_code();
   return summary.unreadable.empty() && summary.without_sources.empty() ? 0 : left_something_out;

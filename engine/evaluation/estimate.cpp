@@ -58,14 +58,14 @@ class Estimation {
 
   EvaluationEstimate make() {
     run_.open(nullptr);
-    estimate_.sources = static_cast<std::int64_t>(run_.images().size());
-    estimate_.unreadable = run_.unreadable();
     for (OpenedNetwork& network : run_.networks()) {
       run_.prepare(network);
       network.inputs = run_.classify(network);
       add(network);
       network.model.reset();
     }
+    estimate_.sources = static_cast<std::int64_t>(run_.images().size());
+    estimate_.unreadable = run_.unreadable();
     return estimate_;
   }
 

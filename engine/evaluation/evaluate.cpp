@@ -33,34 +33,48 @@ class Evaluation {
   void go() {
     RunStore store(options_.database);
     run_.open(&store);
-    summary_.unreadable = run_.unreadable();
-    if (!store.begun()) store.begin(run_.settings(), run_.images(), run_.unreadable());
-    for (const OpenedNetwork& network : run_.networks()) count(store, network);
+    const auto start = RunClock::now();
     try {
+      if (store.begun()) run_.finish_reading();
       for (OpenedNetwork& network : run_.networks()) {
         run_.prepare(network);
-        const auto start = RunClock::now();
-        take_inputs(store, network);
-        if (!evaluate_one(store, network, start)) throw Stopped();
+        find_inputs(store, network);
+        begin(store);
+        leave_out_dropped(network);
+        if (!evaluate_one(store, network)) throw Stopped();
         network.model.reset();  // its memory is the next one's
       }
     } catch (const Stopped&) {
+      if (!store.begun()) throw;
       summary_.stopped = true;
     }
+    summary_.seconds = seconds_from(start);
     summary_.device_busy = summary_.seconds > 0 ? seconds_of_device_ / summary_.seconds : 0;
     finish(store);
   }
 
  private:
-  void take_inputs(RunStore& store, OpenedNetwork& network) {
+  /// A new run's first network classifies images while others are read.
+  void find_inputs(RunStore& store, OpenedNetwork& network) {
     if (network.recorded) {
       network.inputs = read_inputs(store.connection(), network.row.number);
       check_inputs(store.connection(), network);
     } else {
-      const auto start = RunClock::now();
       network.inputs = run_.classify(network);
-      seconds_of_device_ += seconds_from(start);
+      seconds_of_device_ += run_.seconds_of_classifying();
     }
+  }
+
+  /// Once, when all images are known.
+  void begin(RunStore& store) {
+    if (counted_) return;
+    counted_ = true;
+    summary_.unreadable = run_.unreadable();
+    if (!store.begun()) store.begin(run_.settings(), run_.images(), run_.unreadable());
+    for (const OpenedNetwork& network : run_.networks()) count(store, network);
+  }
+
+  void leave_out_dropped(const OpenedNetwork& network) {
     std::int64_t kept = 0, dropped = 0;
     for (const EvaluatedInput& input : network.inputs) {
       if (!options_.shard.has(input.image)) continue;
@@ -107,7 +121,7 @@ class Evaluation {
     });
   }
 
-  bool evaluate_one(RunStore& store, OpenedNetwork& network, RunClock::time_point start) {
+  bool evaluate_one(RunStore& store, OpenedNetwork& network) {
     Model& model = *network.model;
     const int side = network.row.information.preprocessing.input_size;
     AlreadyDone done{store.finished_pairs(network.row.number), store.sources_with_hulls(network.row.number),
@@ -128,7 +142,7 @@ class Evaluation {
       summary_.pairs_done = before + pairs;
       if (options_.progress) {
         const std::int64_t each = options_.parameters.walk.iterations;
-        options_.progress({network.row.information.name, summary_.pairs_done, summary_.pairs,
+        options_.progress({network.row.information.name, 0, 0, summary_.pairs_done, summary_.pairs,
                            to_do_before * each + iterations, (summary_.pairs - summary_.pairs_before) * each});
       }
     };
@@ -139,7 +153,6 @@ class Evaluation {
       complete = false;
     }
     writer.finish();
-    summary_.seconds += seconds_from(start);
     summary_.pairs_done = before + (complete ? evaluation.pairs_to_do() : 0);
     to_do_done_ += evaluation.pairs_to_do();
     seconds_of_device_ += evaluation.seconds_of_device();
@@ -166,6 +179,7 @@ class Evaluation {
   const EvaluationOptions& options_;
   EvaluationSummary& summary_;
   OpenedRun run_;
+  bool counted_ = false;
   double seconds_of_device_ = 0;
   std::int64_t to_do_done_ = 0;
 };

@@ -4,21 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <cerrno>
 #include <charconv>
-#include <exception>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <set>
 #include <system_error>
-#include <thread>
 
 #include "blindspot/error.h"
 #include "engine/evaluation/target_rounds.h"
-#include "weights/sha256.h"
 
 namespace blindspot::evaluation {
 
@@ -220,79 +213,6 @@ void find_in_folder(const fs::path& images, const fs::path& labels, const std::s
   if (!labels.empty()) put_labels(images, labels, found);
 }
 
-struct ReadImage {
-  ListedImage image;
-  std::string reason;  // why it could not be read; empty: it was
-};
-
-std::vector<std::uint8_t> bytes_of(const fs::path& path) {
-  std::error_code error;
-  if (!fs::exists(path, error)) throw Error(ErrorKind::input, "does not exist");
-  if (!fs::is_regular_file(path, error)) throw Error(ErrorKind::input, "is not a file");
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) refuse_short_memory({errno, std::generic_category()});
-  // read(), for an iterator lets the exception out with which libstdc++ reports what the disk refuses.
-  std::vector<std::uint8_t> bytes;
-  std::array<char, 65536> part{};
-  while (stream) {
-    stream.read(part.data(), part.size());
-    bytes.insert(bytes.end(), part.begin(), part.begin() + stream.gcount());
-  }
-  if (stream.bad() || !stream.eof()) throw Error(ErrorKind::input, "cannot be read");
-  return bytes;
-}
-
-ReadImage read_one(const FoundImage& found, const std::vector<Preprocessing>& preprocessings) {
-  ReadImage read;
-  read.image.found = found;
-  try {
-    const std::vector<std::uint8_t> bytes = bytes_of(found.path);
-    weights::Sha256 hash;
-    hash.add(std::as_bytes(std::span(bytes)));
-    read.image.sha256 = hash.hexadecimal();
-    const Picture picture = decode_picture(bytes, found.name);
-    for (const Preprocessing& preprocessing : preprocessings) {
-      read.image.pictures.push_back(preprocess(picture, preprocessing));
-    }
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::input) throw;  // no memory: says nothing about the image
-    read.reason = error.what();
-    const std::string prefix = found.name + ": ";
-    if (read.reason.starts_with(prefix)) read.reason.erase(0, prefix.size());
-  }
-  return read;
-}
-
-std::vector<ReadImage> read_together(std::span<const FoundImage> images,
-                                     const std::vector<Preprocessing>& preprocessings) {
-  std::vector<ReadImage> read(images.size());
-  std::atomic<std::size_t> next = 0;
-  std::exception_ptr failure;
-  std::mutex failing;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < images.size(); i = next++) {
-      try {
-        read[i] = read_one(images[i], preprocessings);
-      } catch (...) {
-        const std::lock_guard lock(failing);
-        failure = std::current_exception();
-      }
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    const std::size_t count = std::min<std::size_t>(std::max(1U, std::thread::hardware_concurrency()), images.size());
-    try {
-      for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work);
-    } catch (const std::exception&) {
-      // The system gives no more of them: fewer will do.
-    }
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
-  return read;
-}
-
 }  // namespace
 
 FoundImages find_images(const fs::path& images, const fs::path& labels, const fs::path& database) {
@@ -328,29 +248,6 @@ std::vector<FoundImage> in_seeded_order(std::vector<FoundImage> images, std::uin
     ordered.push_back(std::move(images[static_cast<std::size_t>(number)]));
   }
   return ordered;
-}
-
-ListedImages read_in_order(const std::vector<FoundImage>& images, std::int64_t limit,
-                           const std::vector<Preprocessing>& preprocessings, const Cancelled& cancelled) {
-  constexpr std::size_t at_a_time = 64;
-  const auto enough = [limit](const ListedImages& listed) {
-    return limit > 0 && static_cast<std::int64_t>(listed.images.size()) >= limit;
-  };
-  ListedImages listed;
-  for (std::size_t first = 0; first < images.size() && !enough(listed); first += at_a_time) {
-    stop_if(cancelled);
-    const auto some = std::span(images).subspan(first, std::min(at_a_time, images.size() - first));
-    for (ReadImage& read : read_together(some, preprocessings)) {
-      if (enough(listed)) break;
-      if (read.reason.empty()) {
-        listed.images.push_back(std::move(read.image));
-      } else {
-        listed.unreadable.emplace_back(read.image.found.name, read.reason);
-      }
-    }
-  }
-  std::sort(listed.unreadable.begin(), listed.unreadable.end());
-  return listed;
 }
 
 }  // namespace blindspot::evaluation

@@ -1,5 +1,5 @@
 // Which images an evaluation takes and in what order: found in class folders, a folder with labels, a flat folder or a
-// list file; put into a seeded order; read until there are enough. Sees images and weights (SHA-256).
+// list file; put into a seeded order. Sees the public headers.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "blindspot/image.h"
-#include "blindspot/stopping.h"
 
 namespace blindspot::evaluation {
 
@@ -37,21 +34,5 @@ FoundImages find_images(const std::filesystem::path& images, const std::filesyst
 
 /// The same images in an order that depends on the seed and their number alone.
 std::vector<FoundImage> in_seeded_order(std::vector<FoundImage> images, std::uint64_t seed);
-
-/// An image that was read.
-struct ListedImage {
-  FoundImage found;
-  std::string sha256;             ///< of the file
-  std::vector<Picture> pictures;  ///< by preprocessing, 8 bits; as long as what was asked for
-};
-
-struct ListedImages {
-  std::vector<ListedImage> images;                              ///< in the order given, those that can be read
-  std::vector<std::pair<std::string, std::string>> unreadable;  ///< name, reason; by name
-};
-
-/// Reads, on all cores, until `limit` (0: no limit) are there, and brings each to every one of the sizes.
-ListedImages read_in_order(const std::vector<FoundImage>& images, std::int64_t limit,
-                           const std::vector<Preprocessing>& preprocessings, const Cancelled& cancelled);
 
 }  // namespace blindspot::evaluation

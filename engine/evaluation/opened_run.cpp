@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "blindspot/error.h"
@@ -140,8 +141,8 @@ void OpenedRun::open(RunStore* store) {
   if (begun) refuse_differences(read_settings(store->connection()), settings(), database);
   found_ = find_images(options_.images, options_.labels, options_.database);
   for (const std::string& name : options_.models) open_network(name, recorded, database);
-  load_images();
-  if (begun) check_images(read_images(store->connection()), images_, options_.images.string(), database);
+  if (begun) recorded_images_ = read_images(store->connection());
+  begin_reading();
 }
 
 void OpenedRun::open_network(const std::string& name, const std::vector<EvaluatedModel>& recorded,
@@ -184,7 +185,7 @@ void OpenedRun::open_network(const std::string& name, const std::vector<Evaluate
 }
 
 /// The images that all networks take, at the size of each.
-void OpenedRun::load_images() {
+void OpenedRun::begin_reading() {
   std::vector<Preprocessing> sizes;
   for (OpenedNetwork& network : networks_) {
     const Preprocessing& wanted = network.model->information().preprocessing;
@@ -193,28 +194,62 @@ void OpenedRun::load_images() {
     network.size = static_cast<std::size_t>(known - sizes.begin());
     if (known == sizes.end()) sizes.push_back(wanted);
   }
-  const std::int64_t limit = options_.parameters.limit;
-  listed_ =
-      read_in_order(in_seeded_order(found_.images, options_.parameters.walk.seed), limit, sizes, options_.cancelled);
-  listed_.unreadable.insert(listed_.unreadable.end(), found_.unreadable.begin(), found_.unreadable.end());
-  std::sort(listed_.unreadable.begin(), listed_.unreadable.end());
-  for (const ListedImage& image : listed_.images) {
-    images_.push_back({static_cast<std::int64_t>(images_.size()), image.found.name, image.found.label, image.sha256});
+  reading_ = std::make_unique<ImageReading>(in_seeded_order(found_.images, options_.parameters.walk.seed),
+                                            options_.parameters.limit, std::move(sizes));
+}
+
+void OpenedRun::finish_reading() {
+  for (std::size_t done = 0; read_until(done + 1) > done; done = images_.size()) report({}, images_.size());
+}
+
+/// Waits until so many images are read or all are; returns how many of them there are.
+std::size_t OpenedRun::read_until(std::size_t count) {
+  while (reading_ && listed_.size() < count) {
+    std::vector<ListedImage> some = reading_->next(options_.cancelled);
+    if (some.empty()) end_reading();
+    for (ListedImage& image : some) {
+      images_.push_back({static_cast<std::int64_t>(images_.size()), image.found.name, image.found.label, image.sha256});
+      listed_.push_back(std::move(image));
+    }
   }
+  return std::min(count, listed_.size());
+}
+
+void OpenedRun::end_reading() {
+  unreadable_ = reading_->unreadable();
+  reading_.reset();
+  unreadable_.insert(unreadable_.end(), found_.unreadable.begin(), found_.unreadable.end());
+  std::sort(unreadable_.begin(), unreadable_.end());
+  if (recorded_images_) check_images(*recorded_images_, images_, options_.images.string(), options_.database.string());
   if (images_.size() >= 2) return;
   std::string why;
-  if (!listed_.unreadable.empty()) {
-    why = fmt::format("; {} cannot be read: {}", listed_.unreadable.front().first, listed_.unreadable.front().second);
+  if (!unreadable_.empty()) {
+    why = fmt::format("; {} cannot be read: {}", unreadable_.front().first, unreadable_.front().second);
   }
   throw Error(ErrorKind::input,
               fmt::format("{}: {} that can be read, but every source needs another as its target{}",
                           options_.images.string(), images_.empty() ? "holds no image" : "holds one image only", why));
 }
 
+/// How many images there are if all can be read: what a run that goes on finds again, before they are.
+std::size_t OpenedRun::most_images() const {
+  const auto limit = static_cast<std::size_t>(options_.parameters.limit);
+  return limit > 0 ? std::min(limit, found_.images.size()) : found_.images.size();
+}
+
+void OpenedRun::report(const std::string& model, std::size_t done) const {
+  if (!options_.progress) return;
+  EvaluationProgress progress;
+  progress.model = model;
+  progress.images_done = static_cast<std::int64_t>(done);
+  progress.images = static_cast<std::int64_t>(reading_ ? most_images() : images_.size());
+  options_.progress(progress);
+}
+
 void OpenedRun::prepare(OpenedNetwork& network) {
   Model& model = *network.model;
   const int side = model.information().preprocessing.input_size;
-  model.prepare_walks(images_.size() * static_cast<std::size_t>(options_.parameters.rounds),
+  model.prepare_walks(most_images() * static_cast<std::size_t>(options_.parameters.rounds),
                       [&] { distances_->prepare(side, side); });
   EvaluatedModel now;
   now.number = network.row.number;
@@ -231,33 +266,37 @@ void OpenedRun::prepare(OpenedNetwork& network) {
 
 std::vector<const Picture*> OpenedRun::pictures(const OpenedNetwork& network) const {
   std::vector<const Picture*> pictures;
-  pictures.reserve(listed_.images.size());
-  for (const ListedImage& image : listed_.images) pictures.push_back(&image.pictures[network.size]);
+  pictures.reserve(listed_.size());
+  for (const ListedImage& image : listed_) pictures.push_back(&image.pictures[network.size]);
   return pictures;
 }
 
-std::vector<EvaluatedInput> OpenedRun::classify(OpenedNetwork& network) const {
+std::vector<EvaluatedInput> OpenedRun::classify(OpenedNetwork& network) {
   Model& model = *network.model;
-  const std::vector<const Picture*> all = pictures(network);
   std::vector<EvaluatedInput> inputs;
-  for (std::size_t first = 0; first < all.size(); first += images_at_a_time) {
+  seconds_of_classifying_ = 0;
+  while (read_until(inputs.size() + images_at_a_time) > inputs.size()) {
+    const std::size_t first = inputs.size();
     std::vector<Image> images;
     std::vector<const Image*> pointers;
     std::vector<std::int32_t> classes;
-    for (std::size_t i = first; i < std::min(first + images_at_a_time, all.size()); ++i) {
-      images.push_back(to_image(*all[i]));
+    for (std::size_t i = first; i < std::min(first + images_at_a_time, listed_.size()); ++i) {
+      images.push_back(to_image(listed_[i].pictures[network.size]));
     }
     pointers.reserve(images.size());
     for (const Image& image : images) pointers.push_back(&image);
+    const auto start = std::chrono::steady_clock::now();
     for (const std::vector<float>& logits : model.logits(pointers)) {
       classes.push_back(predicted_class(logits));
     }
     const std::vector<float> probabilities = model.probabilities_fp32(pointers, classes);
+    seconds_of_classifying_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     for (std::size_t i = 0; i < images.size(); ++i) {
       const EvaluatedImage& image = images_[first + i];
       inputs.push_back({image.number, classes[i], probabilities[i],
                         reason_to_drop(image.label, classes[i], probabilities[i], network.row.information.classes)});
     }
+    report(network.row.information.name, inputs.size());
   }
   return inputs;
 }

@@ -10,7 +10,7 @@
 
 #include "blindspot/distances.h"
 #include "blindspot/evaluation.h"
-#include "engine/evaluation/image_list.h"
+#include "engine/evaluation/image_reading.h"
 #include "engine/evaluation/run_store.h"
 
 namespace blindspot::evaluation {
@@ -28,8 +28,11 @@ class OpenedRun {
   /// Checks the options. Throws Error(usage).
   explicit OpenedRun(const EvaluationOptions& options);
 
-  /// Opens networks and images; `store` null: there is no database. Throws Error(usage|input|device), and Stopped.
+  /// Opens the networks, finds the images and begins to read them; `store` null: there is no database. Throws
+  /// Error(usage|input|device), and Stopped, here and below.
   void open(RunStore* store);
+  /// Waits for the images that are not read yet, and compares all with those that the database was begun with.
+  void finish_reading();
   /// Takes the memory, which decides the batch and with it the network's last bits, and compares that with what was
   /// recorded. Comes before all work of a network, when those before it have given back theirs.
   void prepare(OpenedNetwork& network);
@@ -38,22 +41,32 @@ class OpenedRun {
   DistanceMeasure& distances() { return *distances_; }
   Settings settings() const;
   const std::vector<EvaluatedImage>& images() const { return images_; }
-  const std::vector<std::pair<std::string, std::string>>& unreadable() const { return listed_.unreadable; }
+  const std::vector<std::pair<std::string, std::string>>& unreadable() const { return unreadable_; }
   /// By image, at the network's input size.
   std::vector<const Picture*> pictures(const OpenedNetwork& network) const;
-  /// What the network makes of every image.
-  std::vector<EvaluatedInput> classify(OpenedNetwork& network) const;
+  /// What the network makes of every image; those that are not read yet are read meanwhile.
+  std::vector<EvaluatedInput> classify(OpenedNetwork& network);
+  /// That the last call kept the device busy.
+  double seconds_of_classifying() const { return seconds_of_classifying_; }
 
  private:
   void open_network(const std::string& name, const std::vector<EvaluatedModel>& recorded, const std::string& database);
-  void load_images();
+  void begin_reading();
+  std::size_t read_until(std::size_t count);
+  void end_reading();
+  std::size_t most_images() const;
+  void report(const std::string& model, std::size_t done) const;
 
   const EvaluationOptions& options_;
   std::vector<OpenedNetwork> networks_;
   std::optional<DistanceMeasure> distances_;
   FoundImages found_;
-  ListedImages listed_;
+  std::optional<std::vector<EvaluatedImage>> recorded_images_;
+  std::vector<ListedImage> listed_;
   std::vector<EvaluatedImage> images_;
+  std::vector<std::pair<std::string, std::string>> unreadable_;
+  std::unique_ptr<ImageReading> reading_;  // null: all are read
+  double seconds_of_classifying_ = 0;
 };
 
 }  // namespace blindspot::evaluation

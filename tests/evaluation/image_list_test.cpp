@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "blindspot/demo.h"
-#include "engine/evaluation/image_list.h"
+#include "engine/evaluation/image_reading.h"
 #include "tests/temporary_folder.h"
 
 using namespace blindspot;
@@ -24,6 +24,21 @@ class Folder : public tests::TemporaryFolder {
 };
 
 const Preprocessing small{32, 0, 32, Interpolation::bilinear, {}, {}};
+
+struct ReadImages {
+  std::vector<ListedImage> images;
+  std::vector<std::pair<std::string, std::string>> unreadable;
+};
+
+ReadImages read_all(const std::vector<FoundImage>& images, std::int64_t limit, std::vector<Preprocessing> sizes) {
+  ImageReading reading(images, limit, std::move(sizes));
+  ReadImages all;
+  for (std::vector<ListedImage> some = reading.next({}); !some.empty(); some = reading.next({})) {
+    all.images.insert(all.images.end(), some.begin(), some.end());
+  }
+  all.unreadable = reading.unreadable();
+  return all;
+}
 
 std::string message_of(const std::function<void()>& call) {
   try {
@@ -105,7 +120,7 @@ TEST_CASE("a list file, relative to its folder") {
   REQUIRE(found.images.size() == 2);
   CHECK(found.images[1].name == "deep/a b.png");
   CHECK(found.images[1].label == 2);
-  const ListedImages listed = read_in_order(found.images, 0, {small}, {});
+  const ReadImages listed = read_all(found.images, 0, {small});
   CHECK(listed.images.size() == 2);
   CHECK(listed.images[0].pictures[0].width == 32);
   folder.write("list", "deep/a b.png 2\nc.png\n");
@@ -117,7 +132,7 @@ TEST_CASE("what cannot be read is listed and does not count") {
   for (int i = 0; i < 5; ++i) folder.picture(std::to_string(i) + ".png", static_cast<std::uint64_t>(i));
   folder.write("1.png", "no picture");
   const FoundImages found = find_images(folder.path(), {});
-  const ListedImages all = read_in_order(found.images, 0, {small, small}, {});
+  const ReadImages all = read_all(found.images, 0, {small, small});
   REQUIRE(all.images.size() == 4);
   CHECK(all.images[1].found.name == "2.png");
   CHECK(all.images[1].pictures.size() == 2);
@@ -125,17 +140,33 @@ TEST_CASE("what cannot be read is listed and does not count") {
   REQUIRE(all.unreadable.size() == 1);
   CHECK(all.unreadable[0].first == "1.png");
   CHECK_FALSE(contains(all.unreadable[0].second, folder.path().string()));
-  const ListedImages first = read_in_order(found.images, 1, {small}, {});
+  const ReadImages first = read_all(found.images, 1, {small});
   CHECK(first.images.size() == 1);
   CHECK(first.unreadable.empty());
-  CHECK_THROWS_AS(read_in_order(found.images, 0, {small}, [] { return true; }), Stopped);
+  ImageReading stopped(found.images, 0, {small});
+  CHECK_THROWS_AS(stopped.next([] { return true; }), Stopped);
+}
+
+TEST_CASE("images come in their order, some at a time, and may be left unread") {
+  const Folder folder;
+  for (std::uint64_t i = 0; i < 4; ++i) folder.picture(std::to_string(i) + ".png", i);
+  std::vector<FoundImage> images;
+  for (int i = 0; i < 150; ++i) {
+    const std::string name = std::to_string(i % 4) + ".png";
+    images.push_back({std::to_string(i), folder.path() / name, std::nullopt});
+  }
+  const ReadImages all = read_all(images, 100, {small});
+  REQUIRE(all.images.size() == 100);
+  for (std::size_t i = 0; i < 100; ++i) CHECK(all.images[i].found.name == std::to_string(i));
+  ImageReading left(images, 0, {small});
+  CHECK_FALSE(left.next({}).empty());
 }
 
 TEST_CASE("a file that the disk refuses is listed, too") {
   const Folder folder;
   folder.picture("a.png");
   folder.write("list", "a.png\n/proc/self/mem\n");  // address 0: EIO
-  const ListedImages listed = read_in_order(find_images(folder.path() / "list", {}).images, 0, {small}, {});
+  const ReadImages listed = read_all(find_images(folder.path() / "list", {}).images, 0, {small});
   CHECK(listed.images.size() == 1);
   REQUIRE(listed.unreadable.size() == 1);
   CHECK(listed.unreadable[0].second == "cannot be read");

@@ -46,7 +46,8 @@ struct Shard {
 Shard shard_from(const std::string& text);
 
 struct EvaluationProgress {
-  std::string model;
+  std::string model;                                 ///< empty while images are read for a run that goes on
+  std::int64_t images_done = 0, images = 0;          ///< read, or classified by `model`, before its walks; in these 0
   std::int64_t pairs_done = 0, pairs = 0;            ///< of all networks and this shard, earlier starts included
   std::int64_t iterations_done = 0, iterations = 0;  ///< over all pairs that this start has to do
 };
@@ -79,7 +80,7 @@ struct EvaluationSummary {
   std::vector<std::string> without_sources;                     ///< networks that keep no source of this shard
   std::vector<std::string> not_begun;                           ///< networks that the database does not know yet
   bool stopped = false;                                         ///< by `cancelled`; the same call goes on
-  double seconds = 0;  ///< from the first network's classifying to the last pair's writing, all networks opened before
+  double seconds = 0;      ///< from the first image's reading to the last pair's writing, all networks opened before
   double device_busy = 0;  ///< share of them in classifying, walks, distances and triangles
 };
 
