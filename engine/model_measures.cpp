@@ -97,17 +97,47 @@ std::vector<SimplexHull> simplex_hulls(Model& model, std::span<const Simplex> si
       });
 }
 
+namespace {
+
+std::int64_t steps_of(const WidthOptions& options) {
+  return 1 + options.directions * static_cast<std::int64_t>(options.radii.size());
+}
+
+/// The memory of one point is that of any number.
+void rehearse_widths(Network& network, Device& device, std::span<const WidthPoint> points,
+                     const WidthOptions& options) {
+  // A rehearsal's probabilities are 0, and a point is measured from delta on.
+  WidthOptions measured = options;
+  measured.delta = 0;
+  measured.progress = {};
+  levelset::path_widths(network, device, points.first(std::min<std::size_t>(points.size(), 1)), measured, {});
+}
+
+}  // namespace
+
+WidthOptions WidthOptions::of(const WalkParameters& parameters) {
+  WidthOptions options;
+  options.delta = parameters.delta;
+  options.seed = parameters.seed;
+  options.mode = parameters.mode;
+  return options;
+}
+
+void prepare_widths(Model& model, const WidthOptions& options) {
+  ModelInside::networks(model).prepare_points(
+      static_cast<std::size_t>(steps_of(options)), [&options](Network& network, Device& device) {
+        const std::int64_t height = network.height(), width = network.width();
+        const Image grey{static_cast<int>(height), static_cast<int>(width),
+                         std::vector<float>(static_cast<std::size_t>(3 * height * width), 0.5F)};
+        const WidthPoint point{&grey, &grey, 0, nullptr, 0};
+        rehearse_widths(network, device, {&point, 1}, options);
+      });
+}
+
 std::vector<PathWidth> path_widths(Model& model, std::span<const WidthPoint> points, const WidthOptions& options) {
-  const std::int64_t steps = 1 + options.directions * static_cast<std::int64_t>(options.radii.size());
   return with_memory(
-      model, all_of(points.size(), steps),
-      [&](Network& network, Device& device) {
-        // A rehearsal's probabilities are 0, and a point is measured from delta on.
-        WidthOptions measured = options;
-        measured.delta = 0;
-        measured.progress = {};
-        levelset::path_widths(network, device, points.first(std::min<std::size_t>(points.size(), 1)), measured, {});
-      },
+      model, all_of(points.size(), steps_of(options)),
+      [&](Network& network, Device& device) { rehearse_widths(network, device, points, options); },
       [&](Network& network, Device& device, const Cancelled& cancelled) {
         return levelset::path_widths(network, device, points, options, cancelled);
       });

@@ -260,7 +260,7 @@ double ModelNetworks::milliseconds_of_both_passes(std::int64_t times) {
 std::size_t ModelNetworks::prepare_walks(std::size_t pairs, const std::function<void()>& beside) {
   choose_batch(pairs);
   while (!take_memory(pairs, beside)) batch_ = std::max<std::int64_t>(1, std::min(batch_, slots_for(pairs)) / 2);
-  return arena_bytes_;
+  return arena_bytes();
 }
 
 /// False where there is no room for this batch, but may be for half of it.

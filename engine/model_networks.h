@@ -2,6 +2,7 @@
 // batch that memory allows. Sees devices, networks and the walk's need of memory.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -53,7 +54,7 @@ class ModelNetworks {
   /// No more than `pairs` need, in whole slices: the shapes that run are the slices', so this changes no bits.
   std::int64_t slots_for(std::size_t pairs) const;
   /// Device memory taken for a run, weights not counted.
-  std::size_t arena_bytes() const { return arena_bytes_; }
+  std::size_t arena_bytes() const { return std::max(arena_bytes_, committed_bytes_); }
   /// Model::device_description.
   std::string device_description();
   /// The most memory that the devices ever held, where it is their own.

@@ -54,6 +54,9 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
   add_lpips_option(line, options.lpips);
   add_count(line, "--detailed-pairs", "Pairs of each network whose records are kept as pictures (20)", 0,
             run.parameters.detailed_pairs);
+  line.flag("--width",
+            "Measure the path width at every record of those pairs: as many forward passes as two walks, each",
+            run.parameters.width);
   line.flag("--dry-run", "Say what time, memory and disk it takes, and do no more", options.dry_run);
   add_walk_parameters(line, options.walk);
   line.heading("Network and its input");
@@ -160,6 +163,8 @@ void show(ProgressDisplay& display, const EvaluationProgress& progress) {
   if (progress.images > 0) {
     const double share = static_cast<double>(progress.images_done) / static_cast<double>(progress.images);
     display.show(progress.model.empty() ? "pictures read" : "pictures seen by " + progress.model, share);
+  } else if (progress.widths_done) {
+    display.show("path widths of " + progress.model, *progress.widths_done);
   } else {
     display.show({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations});
   }

@@ -57,23 +57,54 @@ std::string triangle_line(const Names& names, const EvaluatedHull& hull, const E
   return text + fmt::format(",{},{}\n", field(metrics.edge_mean), field(metrics.edge_minimum));
 }
 
-std::string csv_of(const RunDatabase& database, bool triangles) {
-  std::string text =
-      triangles
-          ? "model,source,source_class,first_round,second_round,p_source,mean,fraction_0.0,fraction_0.1,fraction_0.2,"
-            "fraction_0.3,edge_mean,edge_minimum\n"
-          : "model,source,round,target,source_class,target_class,source_probability,target_image_probability,"
-            "start_probability,probability,target_probability,probability_8bit,outside,accepted,rejected,l2,rmse,linf,"
-            "ssim,lpips\n";
+std::string width_lines(const Names& names, const EvaluatedPair& pair) {
+  std::string text;
+  for (const EvaluatedRecord& record : pair.records) {
+    for (const WidthRadius& radius : record.width) {
+      text += fmt::format("{},{},{},{},{},{},{},{}\n", names.model, names.image(pair.source), pair.round,
+                          names.image(pair.target), record.iteration, field(radius.radius), field(radius.q05),
+                          field(radius.q95));
+    }
+  }
+  return text;
+}
+
+/// What the rows are of.
+enum class Rows : std::uint8_t { pairs, triangles, widths };
+
+Rows rows_of(bool triangles, bool widths) {
+  if (triangles) return Rows::triangles;
+  return widths ? Rows::widths : Rows::pairs;
+}
+
+const char* heading_of(Rows rows) {
+  switch (rows) {
+    case Rows::triangles:
+      return "model,source,source_class,first_round,second_round,p_source,mean,fraction_0.0,fraction_0.1,fraction_0.2,"
+             "fraction_0.3,edge_mean,edge_minimum\n";
+    case Rows::widths:
+      return "model,source,round,target,iteration,radius,q05,q95\n";
+    case Rows::pairs:
+      break;
+  }
+  return "model,source,round,target,source_class,target_class,source_probability,target_image_probability,"
+         "start_probability,probability,target_probability,probability_8bit,outside,accepted,rejected,l2,rmse,linf,"
+         "ssim,lpips\n";
+}
+
+std::string csv_of(const RunDatabase& database, Rows rows) {
+  std::string text = heading_of(rows);
   const EvaluationParameters parameters = database.parameters();
   Names names;
   for (const EvaluatedImage& image : database.images()) names.images.push_back(csv_field(image.name));
   for (const EvaluatedModel& model : database.models()) {
     names.model = csv_field(model.information.name);
-    if (triangles) {
+    if (rows == Rows::triangles) {
       for (const EvaluatedHull& hull : database.hulls(model.number)) text += triangle_line(names, hull, parameters);
-    } else {
-      for (const EvaluatedPair& pair : database.pairs(model.number)) text += pair_line(names, pair);
+      continue;
+    }
+    for (const EvaluatedPair& pair : database.pairs(model.number)) {
+      text += rows == Rows::widths ? width_lines(names, pair) : pair_line(names, pair);
     }
   }
   return text;
@@ -100,6 +131,7 @@ std::size_t write_targets(const RunDatabase& database, const std::string& folder
 int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
   std::string path;
   bool triangles = false;
+  bool widths = false;
   bool targets = false;
   OutputOptions output;
   PrintingOptions printing;
@@ -107,6 +139,7 @@ int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
                    "blindspot export run.db -o pairs.csv");
   line.argument("RUN.db", path, "A run database");
   line.flag("--triangles", "A row a triangle of source and two rounds instead", triangles);
+  line.flag("--widths", "A row a distance of a record that has a path width (evaluate's --width) instead", widths);
   line.flag(
       "--targets",
       "Instead, into a folder, PNG files of the first image of each class that every network classifies right with "
@@ -115,7 +148,9 @@ int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
   add_output_options(line, output, "FILE.csv", "The file to write");
   add_printing_options(line, printing);
   if (!line.parse(arguments)) return 0;
-  if (targets && triangles) throw Error(ErrorKind::usage, "--targets and --triangles exclude each other");
+  if (static_cast<int>(targets) + static_cast<int>(triangles) + static_cast<int>(widths) > 1) {
+    throw Error(ErrorKind::usage, "--targets, --triangles and --widths exclude each other");
+  }
   if (targets && output.overwrite) {
     throw Error(ErrorKind::usage, "--overwrite: replaces a file; --targets needs a folder that is new or empty");
   }
@@ -125,11 +160,14 @@ int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
   }
   if (!targets) check_output_file(output.path, output.overwrite);
   const RunDatabase database = RunDatabase::open(path);
+  if (widths && !database.parameters().width) {
+    throw Error(ErrorKind::input, fmt::format("{}: was begun without --width, so there are no path widths", path));
+  }
   std::size_t rows = 0;
   if (targets) {
     rows = write_targets(database, output.path);
   } else {
-    const std::string text = csv_of(database, triangles);
+    const std::string text = csv_of(database, rows_of(triangles, widths));
     write_output_file(output.path, text);
     rows = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) - 1;
   }

@@ -113,10 +113,7 @@ bool measure_widths(Model& model, const WalkPlan& plan, std::span<const WalkPair
   std::size_t done = 0;
   const std::string name = fmt::format("path widths of {}", counted(all, "record"));
   display.begin(name);
-  WidthOptions options;
-  options.delta = plan.parameters.delta;
-  options.seed = plan.parameters.seed;
-  options.mode = plan.parameters.mode;
+  WidthOptions options = WidthOptions::of(plan.parameters);
   for (std::size_t first = 0; first < walked.size(); first += at_a_time) {
     const std::span<WalkedPair> some = std::span(walked).subspan(first, std::min(at_a_time, walked.size() - first));
     std::vector<Image> images;

@@ -6,6 +6,7 @@
 #include "blindspot/evaluation.h"
 #include "blindspot/hull.h"
 #include "blindspot/measure.h"
+#include "blindspot/width.h"
 #include "engine/evaluation/opened_run.h"
 
 namespace blindspot {
@@ -52,6 +53,39 @@ double seconds_of_logits(Model& model, const std::vector<Image>& images) {
   return seconds_since(start) / static_cast<double>(pointers.size());
 }
 
+/// Path widths around one image, `directions` of them at each distance: the gradient alone in a slice of its own, then
+/// all steps packed into slices.
+double seconds_of_width(Model& model, const std::vector<Image>& images, const WalkParameters& parameters,
+                        std::int64_t directions) {
+  const WidthPoint point{&images[0], &images[1 % images.size()], 0, nullptr, 0};
+  WidthOptions options = WidthOptions::of(parameters);
+  options.directions = directions;
+  options.delta = 0;  // so that it is measured
+  const Clock::time_point start = Clock::now();
+  path_widths(model, {&point, 1}, options);
+  return seconds_since(start);
+}
+
+std::int64_t slices_of(const Model& model, std::int64_t images) {
+  return (images + model.slice() - 1) / model.slice();
+}
+
+/// Path widths at all records of one pair, from as few steps as tell what a slice of them takes.
+double seconds_of_widths(Model& model, const std::vector<Image>& images, const WalkParameters& parameters,
+                         std::int64_t records) {
+  const WidthOptions whole;
+  const auto radii = static_cast<std::int64_t>(whole.radii.size());
+  const auto slices = [&](std::int64_t directions) { return slices_of(model, 1 + directions * radii); };
+  const std::int64_t few = 1, more = 2 * model.slice();
+  seconds_of_width(model, images, parameters, few);  // warms up
+  const double short_one = seconds_of_width(model, images, parameters, few);
+  const double long_one = seconds_of_width(model, images, parameters, more);
+  const double slice = std::max(0.0, long_one - short_one) / static_cast<double>(slices(more) - slices(few));
+  const double gradient = std::max(0.0, short_one - slice * static_cast<double>(slices(few)));
+  return gradient * static_cast<double>(slices_of(model, records)) +
+         slice * static_cast<double>(slices_of(model, records * (1 + whole.directions * radii)));
+}
+
 class Estimation {
  public:
   explicit Estimation(const EvaluationOptions& options) : options_(options), run_(options) {}
@@ -70,6 +104,11 @@ class Estimation {
   }
 
  private:
+  /// Of one network in this shard.
+  struct Work {
+    std::int64_t sources = 0, pairs = 0, detailed = 0;
+  };
+
   void add(OpenedNetwork& network) {
     const EvaluationParameters& parameters = options_.parameters;
     Model& model = *network.model;
@@ -77,20 +116,29 @@ class Estimation {
     part.name = network.row.information.name;
     part.batch = model.batch();
     part.device_bytes = model.arena_bytes();
-    std::int64_t sources = 0;
+    Work work;
+    std::int64_t left = parameters.detailed_pairs;  // of those of all shards, which come first
     for (const EvaluatedInput& input : network.inputs) {
-      if (!options_.shard.has(input.image)) continue;
-      ++(input.dropped_reason.empty() ? sources : part.dropped);
+      const bool is_here = options_.shard.has(input.image);
+      if (!input.dropped_reason.empty()) {
+        part.dropped += is_here ? 1 : 0;
+        continue;
+      }
+      const std::int64_t detailed = std::min(left, parameters.rounds);
+      left -= detailed;
+      if (!is_here) continue;
+      ++work.sources;
+      work.detailed += detailed;
     }
-    part.pairs = sources * parameters.rounds;
-    part.seconds = seconds_of(network, part.pairs, sources);
+    part.pairs = work.pairs = work.sources * parameters.rounds;
+    part.seconds = seconds_of(network, work);
     estimate_.pairs += part.pairs;
     estimate_.seconds += part.seconds;
-    add_room(network, part.pairs, sources);
+    add_room(network, work);
     estimate_.networks.push_back(std::move(part));
   }
 
-  double seconds_of(OpenedNetwork& network, std::int64_t pairs, std::int64_t sources) {
+  double seconds_of(OpenedNetwork& network, const Work& work) {
     const EvaluationParameters& parameters = options_.parameters;
     Model& model = *network.model;
     const std::vector<const Picture*> pictures = run_.pictures(network);
@@ -102,18 +150,22 @@ class Estimation {
     const double short_walks = seconds_of_walks(model, images, parameters.walk, 1);
     const double walks = seconds_of_walks(model, images, parameters.walk, 1 + steps);
     const double step = std::max(0.0, walks - short_walks) / static_cast<double>(steps);
-    const std::int64_t batches = (pairs + model.batch() - 1) / model.batch();
+    const std::int64_t batches = (work.pairs + model.batch() - 1) / model.batch();
     const double of_walks =
         static_cast<double>(batches) * (short_walks + step * static_cast<double>(parameters.walk.iterations));
-    const std::int64_t triangles = sources * parameters.rounds * (parameters.rounds - 1) / 2;
+    const std::int64_t triangles = work.sources * parameters.rounds * (parameters.rounds - 1) / 2;
     const auto points =
         static_cast<std::int64_t>(triangle_grid(parameters.hull_divisions, parameters.walk.mode).size());
-    return of_walks + seconds_of_logits(model, images) * static_cast<double>(triangles * points);
+    double seconds = of_walks + seconds_of_logits(model, images) * static_cast<double>(triangles * points);
+    if (parameters.width && work.detailed > 0) {
+      seconds += static_cast<double>(work.detailed) * seconds_of_widths(model, images, parameters.walk, records());
+    }
+    return seconds;
   }
 
   /// Memory of the host and room on the disk. A final image's PNG is taken to be as large as the pictures' are, half
   /// again, for walks add noise.
-  void add_room(const OpenedNetwork& network, std::int64_t pairs, std::int64_t sources) {
+  void add_room(const OpenedNetwork& network, const Work& work) {
     const EvaluationParameters& parameters = options_.parameters;
     const std::vector<const Picture*> pictures = run_.pictures(network);
     const auto values = static_cast<std::uint64_t>(pictures.front()->rgb.size());
@@ -121,22 +173,35 @@ class Estimation {
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < few; ++i) bytes += encode_png(*pictures[i]).size();
     const std::uint64_t png = bytes / few;
-    const std::int64_t records = parameters.walk.iterations / parameters.walk.record_every + 2;
-    const std::uint64_t pictures_kept =
-        pictures.size() + static_cast<std::uint64_t>(std::min(pairs, parameters.detailed_pairs) * records);
+    const std::uint64_t pictures_kept = pictures.size() + static_cast<std::uint64_t>(work.detailed * records());
     const std::uint64_t of_pairs =
-        static_cast<std::uint64_t>(pairs) * (png * 3 / 2 + 400 + 40 * static_cast<std::uint64_t>(records));
+        static_cast<std::uint64_t>(work.pairs) * (png * 3 / 2 + 400 + 40 * static_cast<std::uint64_t>(records()));
+    const WidthOptions width;
+    const std::uint64_t rows_of_width = parameters.width ? 1 + width.radii.size() : 0;
+    const std::uint64_t of_widths = static_cast<std::uint64_t>(work.detailed * records()) * rows_of_width * 50;
     const auto points = triangle_grid(parameters.hull_divisions, parameters.walk.mode).size();
     const std::uint64_t of_hulls =
-        static_cast<std::uint64_t>(sources * parameters.rounds * (parameters.rounds - 1) / 2) * (4 * points + 40);
+        static_cast<std::uint64_t>(work.sources * parameters.rounds * (parameters.rounds - 1) / 2) * (4 * points + 40);
     const auto batch = static_cast<std::uint64_t>(network.model->batch() + parameters.rounds);
     const std::uint64_t finals = 4 * values * 2 * batch;
-    estimate_.disk_bytes += pictures_kept * png + of_pairs + of_hulls + finals;
+    estimate_.disk_bytes += pictures_kept * png + of_pairs + of_widths + of_hulls + finals;
     // The trial steps held all that a run holds but what it keeps of finished walks: finals until their triangles are
-    // measured, finals that wait for the writer, and the records of a batch that has a detailed pair.
-    const bool detailed = std::min(pairs, parameters.detailed_pairs) > 0;
-    const std::uint64_t kept = 4 * values * batch * (3 + (detailed ? static_cast<std::uint64_t>(records) : 0));
+    // measured, finals that wait for the writer, and the records of a batch that has a detailed pair. A pair's path
+    // widths take as much as its records once more, and on the CPU all directions, of which the trial drew few.
+    const bool is_detailed = work.detailed > 0;
+    const auto of_records = is_detailed ? static_cast<std::uint64_t>(records()) : 0;
+    std::uint64_t kept = 4 * values * batch * (3 + of_records);
+    if (parameters.width && is_detailed) {
+      const bool on_host = network.model->device() == "cpu";
+      kept += 4 * values * (of_records + (on_host ? static_cast<std::uint64_t>(width.directions) : 0));
+    }
     estimate_.memory_bytes = std::max(estimate_.memory_bytes, peak_resident_bytes() + kept);
+  }
+
+  /// Of a walk: at the multiples of record_every, and at the end but for the mode `reference`.
+  std::int64_t records() const {
+    const WalkParameters& walk = options_.parameters.walk;
+    return (walk.iterations + walk.record_every - 1) / walk.record_every + (walk.mode == WalkMode::standard ? 1 : 0);
   }
 
   const EvaluationOptions& options_;

@@ -138,12 +138,13 @@ class Evaluation {
                     options_.parameters.walk.iterations, model.device(), to_string(model.precision()), model.batch()));
     const std::int64_t before = summary_.pairs_done;
     const std::int64_t to_do_before = to_do_done_;
-    const auto progress = [&](std::int64_t pairs, std::int64_t iterations) {
+    const auto progress = [&](std::int64_t pairs, std::int64_t iterations, std::optional<double> widths_done) {
       summary_.pairs_done = before + pairs;
       if (options_.progress) {
         const std::int64_t each = options_.parameters.walk.iterations;
         options_.progress({network.row.information.name, 0, 0, summary_.pairs_done, summary_.pairs,
-                           to_do_before * each + iterations, (summary_.pairs - summary_.pairs_before) * each});
+                           to_do_before * each + iterations, (summary_.pairs - summary_.pairs_before) * each,
+                           widths_done});
       }
     };
     bool complete = false;

@@ -15,6 +15,8 @@ void EvaluationParameters::check() const {
   require(limit >= 0, "--limit", limit, "0 (all) or more");
   require(limit != 1, "--limit", limit, "2 or more: every source needs another as its target");
   require(detailed_pairs >= 0, "--detailed-pairs", detailed_pairs, "0 or more");
+  require(!width || detailed_pairs > 0, "--detailed-pairs", detailed_pairs,
+          "1 or more: --width measures around their records");
   require(hull_divisions >= 1 && hull_divisions <= 1000, "hull_divisions", hull_divisions, "from 1 to 1000");
 }
 

@@ -34,6 +34,7 @@ struct NetworkEvaluation::Walked {
   WalkResult result;
   Distances distances;
   float probability_8bit = 0;
+  std::vector<PathWidth> widths;  // one a record, or none
 };
 
 NetworkEvaluation::NetworkEvaluation(Model& model, std::int64_t number, std::span<const EvaluatedInput> inputs,
@@ -54,12 +55,14 @@ NetworkEvaluation::NetworkEvaluation(Model& model, std::int64_t number, std::spa
     if (!done.hulls.contains(input.image)) without_hulls_.insert(input.image);
     for (std::int64_t round = 0; round < context.parameters.rounds; ++round) {
       ++pairs_;
-      if (!done.pairs.contains({input.image, round})) to_do_.emplace_back(input.image, round);
+      if (done.pairs.contains({input.image, round})) continue;
+      to_do_.emplace_back(input.image, round);
+      if (measures_width(to_do_.back())) ++widths_to_do_;
     }
   }
 }
 
-bool NetworkEvaluation::run(const std::function<void(std::int64_t, std::int64_t)>& progress) {
+bool NetworkEvaluation::run(const NetworkProgress& progress) {
   finish_sources();  // an earlier start may have ended between the last walk of a source and its hulls
   const auto at_a_time = index(model_.batch());
   for (std::size_t first = 0; first < to_do_.size(); first += at_a_time) {
@@ -67,7 +70,7 @@ bool NetworkEvaluation::run(const std::function<void(std::int64_t, std::int64_t)
     std::vector<Walked> walked;
     const bool complete = walk_some(keys, walked, progress);
     measure(walked);
-    for (Walked& one : walked) store(std::move(one));
+    finish_walked(walked, progress);
     if (!complete) return false;
     finished_ += static_cast<std::int64_t>(keys.size());
     finish_sources();
@@ -78,6 +81,10 @@ bool NetworkEvaluation::run(const std::function<void(std::int64_t, std::int64_t)
 /// Whether the pictures of its records are kept.
 bool NetworkEvaluation::is_detailed(const PairKey& key) const {
   return rank_.at(key.first) * context_.parameters.rounds + key.second < context_.parameters.detailed_pairs;
+}
+
+bool NetworkEvaluation::measures_width(const PairKey& key) const {
+  return context_.parameters.width && is_detailed(key);
 }
 
 WalkPair NetworkEvaluation::walk_pair(const PairKey& key, const std::map<std::int64_t, Image>& images) const {
@@ -93,7 +100,7 @@ WalkPair NetworkEvaluation::walk_pair(const PairKey& key, const std::map<std::in
 
 /// False if cancelled: `walked` then holds those that had ended.
 bool NetworkEvaluation::walk_some(std::span<const PairKey> keys, std::vector<Walked>& walked,
-                                  const std::function<void(std::int64_t, std::int64_t)>& progress) {
+                                  const NetworkProgress& progress) {
   std::map<std::int64_t, Image> images;
   for (const PairKey& key : keys) {
     for (const std::int64_t number : {key.first, plan_[index(key.first)][index(key.second)].target}) {
@@ -106,11 +113,11 @@ bool NetworkEvaluation::walk_some(std::span<const PairKey> keys, std::vector<Wal
   options.keep_record_images =
       std::any_of(keys.begin(), keys.end(), [this](const PairKey& key) { return is_detailed(key); });
   options.finished = [&](std::size_t pair, WalkResult&& result) {
-    walked.push_back({keys[pair], std::move(result), {}, 0});
+    walked.push_back({keys[pair], std::move(result), {}, 0, {}});
   };
   const std::int64_t iterations = context_.parameters.walk.iterations;
   options.progress = [&](const WalkProgress& now) {
-    progress(finished_ + now.pairs_done, finished_ * iterations + now.iterations_done);
+    progress(finished_ + now.pairs_done, finished_ * iterations + now.iterations_done, std::nullopt);
   };
   bool complete = false;
   {
@@ -147,6 +154,38 @@ void NetworkEvaluation::measure(std::vector<Walked>& walked) {
   }
 }
 
+/// Stores each pair when all of it is measured. Those without path widths first: a stop while widths are measured,
+/// which takes longer than the walk, then costs no more than the pairs that have them.
+void NetworkEvaluation::finish_walked(std::vector<Walked>& walked, const NetworkProgress& progress) {
+  std::stable_partition(walked.begin(), walked.end(), [this](const Walked& one) { return !measures_width(one.key); });
+  const std::int64_t pairs = finished_ + static_cast<std::int64_t>(walked.size());
+  for (Walked& one : walked) {
+    if (measures_width(one.key)) {
+      measure_width(one, [&](double share) {
+        progress(pairs, pairs * context_.parameters.walk.iterations,
+                 (static_cast<double>(widths_done_) + share) / static_cast<double>(widths_to_do_));
+      });
+      ++widths_done_;
+    }
+    store(std::move(one));
+  }
+}
+
+/// Path widths at a pair's records. Directions are named by the pair itself, not by what is measured before or with it.
+void NetworkEvaluation::measure_width(Walked& walked, const std::function<void(double)>& progress) {
+  const PlannedPair& planned = plan_[index(walked.key.first)][index(walked.key.second)];
+  const Image source = to_image(*pictures_[index(walked.key.first)]);
+  const Image target = to_image(*pictures_[index(planned.target)]);
+  std::vector<WidthPoint> points;
+  for (const WalkRecord& record : walked.result.records) {
+    points.push_back({&record.image, &target, inputs_[index(walked.key.first)].predicted, &source, planned.occurrence});
+  }
+  WidthOptions options = WidthOptions::of(context_.parameters.walk);
+  options.progress = progress;
+  const Stopwatch watch(seconds_of_device_);
+  walked.widths = path_widths(model_, points, options);
+}
+
 /// Hands a finished pair to the writer, which also makes its PNG files.
 void NetworkEvaluation::store(Walked&& walked) {
   const PlannedPair& planned = plan_[index(walked.key.first)][index(walked.key.second)];
@@ -174,8 +213,10 @@ void NetworkEvaluation::store(Walked&& walked) {
   pair.lpips = walked.distances.lpips;
   const bool detailed = is_detailed(walked.key);
   auto pictures = std::make_shared<std::vector<Image>>();
-  for (WalkRecord& record : result.records) {
-    pair.records.push_back({record.iteration, record.probability, record.target_probability, detailed});
+  for (std::size_t i = 0; i < result.records.size(); ++i) {
+    WalkRecord& record = result.records[i];
+    pair.records.push_back({record.iteration, record.probability, record.target_probability, detailed, {}});
+    if (i < walked.widths.size()) pair.records.back().width = std::move(walked.widths[i].radii);
     if (detailed) pictures->push_back(std::move(record.image));
   }
   auto final_image = std::make_shared<const Image>(std::move(result.final_image));

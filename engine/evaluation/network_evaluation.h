@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <vector>
@@ -34,6 +35,11 @@ struct AlreadyDone {
   std::map<PairKey, Image> finals;  ///< of sources without hulls
 };
 
+/// What a network's evaluation has done so far: walked pairs, their iterations, and while path widths are measured the
+/// share that is done of those that there are to measure.
+using NetworkProgress =
+    std::function<void(std::int64_t pairs, std::int64_t iterations, std::optional<double> widths_done)>;
+
 class NetworkEvaluation {
  public:
   /// `inputs` and `pictures` by image, `plan` by source; all must outlive this.
@@ -44,17 +50,19 @@ class NetworkEvaluation {
   std::int64_t pairs() const { return pairs_; }
   std::int64_t pairs_to_do() const { return static_cast<std::int64_t>(to_do_.size()); }
 
-  /// `progress(pairs, iterations)` of what this has done so far. False if cancelled.
-  bool run(const std::function<void(std::int64_t, std::int64_t)>& progress);
+  /// False if cancelled.
+  bool run(const NetworkProgress& progress);
   double seconds_of_device() const { return seconds_of_device_; }
 
  private:
   struct Walked;
 
   bool is_detailed(const PairKey& key) const;
-  bool walk_some(std::span<const PairKey> keys, std::vector<Walked>& walked,
-                 const std::function<void(std::int64_t, std::int64_t)>& progress);
+  bool measures_width(const PairKey& key) const;
+  bool walk_some(std::span<const PairKey> keys, std::vector<Walked>& walked, const NetworkProgress& progress);
   void measure(std::vector<Walked>& walked);
+  void finish_walked(std::vector<Walked>& walked, const NetworkProgress& progress);
+  void measure_width(Walked& walked, const std::function<void(double)>& progress);
   void store(Walked&& walked);
   void finish_sources();
   WalkPair walk_pair(const PairKey& key, const std::map<std::int64_t, Image>& images) const;
@@ -71,6 +79,8 @@ class NetworkEvaluation {
   std::vector<PairKey> to_do_;
   std::int64_t pairs_ = 0;
   std::int64_t finished_ = 0;
+  std::int64_t widths_to_do_ = 0;  // pairs
+  std::int64_t widths_done_ = 0;
   double seconds_of_device_ = 0;
 };
 

@@ -251,6 +251,11 @@ void OpenedRun::prepare(OpenedNetwork& network) {
   const int side = model.information().preprocessing.input_size;
   model.prepare_walks(most_images() * static_cast<std::size_t>(options_.parameters.rounds),
                       [&] { distances_->prepare(side, side); });
+  if (options_.parameters.width) {
+    prepare_widths(model, WidthOptions::of(options_.parameters.walk));
+    // Those may have halved the batch.
+    model.prepare_walks(most_images() * static_cast<std::size_t>(options_.parameters.rounds));
+  }
   EvaluatedModel now;
   now.number = network.row.number;
   now.information = model.information();

@@ -127,9 +127,13 @@ std::vector<EvaluatedPair> RunDatabase::pairs(std::int64_t model) const {
   while (records.step()) {
     const auto position = positions.find({records.integer(0), records.integer(1)});
     if (position == positions.end()) continue;
-    pairs[position->second].records.push_back({records.integer(2), static_cast<float>(records.number(3)),
-                                               static_cast<float>(records.number(4)), records.integer(5) != 0});
+    pairs[position->second].records.push_back({records.integer(2),
+                                               static_cast<float>(records.number(3)),
+                                               static_cast<float>(records.number(4)),
+                                               records.integer(5) != 0,
+                                               {}});
   }
+  if (evaluation::holds_widths(connection)) evaluation::read_widths(connection, model, pairs);
   return pairs;
 }
 
@@ -212,7 +216,7 @@ std::string RunDatabase::content_sha256() const {
   Connection& connection = implementation_->connection;
   weights::Sha256 hash;
   const auto add = [&hash](const std::string& text) { hash.add(std::as_bytes(std::span(text))); };
-  for (const std::string& table : evaluation::table_names()) {
+  for (const std::string& table : evaluation::table_names(connection)) {
     add("\n" + table);
     Statement rows(connection, fmt::format("SELECT * FROM {} ORDER BY {}", table, evaluation::key_of(table)));
     while (rows.step()) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -43,6 +44,10 @@ bool holds_run(Connection& connection) {
   if (version < 1) throw Error(ErrorKind::input, fmt::format("{}: has no schema version", connection.name()));
   refuse_programs(connection);
   return true;
+}
+
+bool holds_widths(Connection& connection) {
+  return connection.integer("PRAGMA user_version") > schema_version_without_widths;
 }
 
 void check_number(const Connection& connection, const char* what, std::int64_t number, std::int64_t count) {
@@ -157,6 +162,63 @@ std::set<std::int64_t> read_sources_with_hulls(Connection& connection, std::int6
 
 namespace {
 
+[[noreturn]] void refuse_width(const Connection& connection, const char* what) {
+  throw Error(ErrorKind::input,
+              fmt::format("{}: damaged: {}; take a copy of the file or begin anew", connection.name(), what));
+}
+
+bool is_confidence(double value) {
+  return std::isnan(value) || (value >= 0 && value <= 1);
+}
+
+/// Pairs and their records in the order in which the rows of widths come.
+class RecordsInOrder {
+ public:
+  RecordsInOrder(const Connection& connection, std::vector<EvaluatedPair>& pairs)
+      : connection_(connection), pairs_(pairs) {}
+
+  /// Of a row that comes after those asked for before.
+  std::vector<WidthRadius>& width_at(std::int64_t source, std::int64_t round, std::int64_t iteration) {
+    for (; pair_ < pairs_.size(); ++pair_, record_ = 0) {
+      EvaluatedPair& pair = pairs_[pair_];
+      if (pair.source != source || pair.round != round) continue;
+      for (; record_ < pair.records.size(); ++record_) {
+        if (pair.records[record_].iteration == iteration) return pair.records[record_].width;
+      }
+    }
+    refuse_width(connection_, "a path width belongs to no record");
+  }
+
+ private:
+  const Connection& connection_;
+  std::vector<EvaluatedPair>& pairs_;
+  std::size_t pair_ = 0, record_ = 0;
+};
+
+}  // namespace
+
+void read_widths(Connection& connection, std::int64_t model, std::vector<EvaluatedPair>& pairs) {
+  Statement rows(connection,
+                 "SELECT source, round, iteration, radius, q05, q95 FROM widths WHERE model = ? "
+                 "ORDER BY source, round, iteration, radius");
+  rows.bind(model);
+  RecordsInOrder records(connection, pairs);
+  while (rows.step()) {
+    std::vector<WidthRadius>& width = records.width_at(rows.integer(0), rows.integer(1), rows.integer(2));
+    const WidthRadius row{rows.number(3), rows.number(4), rows.number(5)};
+    const bool follows = width.empty() ? row.radius == 0 : row.radius > width.back().radius;
+    if (!follows || !std::isfinite(row.radius)) {
+      refuse_width(connection, "the distances of a path width are not 0 and larger ones");
+    }
+    if (!is_confidence(row.q05) || !is_confidence(row.q95)) {
+      refuse_width(connection, "a path width has a confidence that is not from 0 to 1");
+    }
+    width.push_back(row);
+  }
+}
+
+namespace {
+
 const std::map<std::string, std::string>& keys() {
   static const std::map<std::string, std::string> keys{{"settings", "name"},
                                                        {"images", "number"},
@@ -165,6 +227,7 @@ const std::map<std::string, std::string>& keys() {
                                                        {"inputs", "model, image"},
                                                        {"pairs", "model, source, round"},
                                                        {"records", "model, source, round, iteration"},
+                                                       {"widths", "model, source, round, iteration, radius"},
                                                        {"finals", "model, source, round"},
                                                        {"hulls", "model, source, first_round, second_round"}};
   return keys;
@@ -172,9 +235,10 @@ const std::map<std::string, std::string>& keys() {
 
 }  // namespace
 
-const std::vector<std::string>& table_names() {
-  static const std::vector<std::string> names{"settings", "images",  "unreadable", "models", "inputs",
-                                              "pairs",    "records", "finals",     "hulls"};
+std::vector<std::string> table_names(Connection& connection) {
+  std::vector<std::string> names{"settings", "images", "unreadable", "models", "inputs", "pairs", "records"};
+  if (holds_widths(connection)) names.emplace_back("widths");
+  names.insert(names.end(), {"finals", "hulls"});
   return names;
 }
 

@@ -19,6 +19,9 @@ namespace blindspot::evaluation {
 /// schema.
 bool holds_run(Connection& connection);
 
+/// Whether it is one that has the table of widths.
+bool holds_widths(Connection& connection);
+
 /// Throws Error(input) unless 0 ≤ number < count; `what` names the row that holds it: "a pair's target".
 void check_number(const Connection& connection, const char* what, std::int64_t number, std::int64_t count);
 /// How many images there are; read_images() makes sure that they are numbered from 0 on.
@@ -31,9 +34,12 @@ std::vector<EvaluatedImage> read_images(Connection& connection);
 std::vector<std::pair<std::string, std::string>> read_unreadable(Connection& connection);
 std::vector<EvaluatedInput> read_inputs(Connection& connection, std::int64_t model);
 std::set<std::int64_t> read_sources_with_hulls(Connection& connection, std::int64_t model);
+/// Into the records of `pairs`, which are this network's, by source and round. Throws Error(input) for widths that no
+/// measuring leaves behind.
+void read_widths(Connection& connection, std::int64_t model, std::vector<EvaluatedPair>& pairs);
 
-/// Names of all tables, in the order in which they are filled.
-const std::vector<std::string>& table_names();
+/// Names of the tables that there are, in the order in which they are filled.
+std::vector<std::string> table_names(Connection& connection);
 /// The columns that tell a table's rows apart: "model, source, round".
 std::string key_of(const std::string& table);
 

@@ -24,6 +24,9 @@ Value read(const Settings& settings, const std::string& name, const std::string&
   throw Error(ErrorKind::input, fmt::format("{}: its setting {} is missing or damaged", database, name));
 }
 
+/// Named where it is 1 alone: without widths a run is what earlier programs, which knew none, made of it.
+constexpr const char* width_setting = "width";
+
 /// What a message calls a setting: the option, but for what no option sets.
 std::string option_of(const std::string& name) {
   if (name == "version" || name == "libraries" || name == "hull_divisions") return name;
@@ -39,21 +42,27 @@ std::string option_of(const std::string& name) {
 
 Settings settings_of(const EvaluationParameters& parameters, const std::string& lpips_sha256) {
   const WalkParameters& walk = parameters.walk;
-  return {{"version", std::string(version())},
-          {"libraries", version_details()},
-          {"step_size", fmt::format("{}", walk.step_size)},
-          {"iterations", fmt::format("{}", walk.iterations)},
-          {"delta", fmt::format("{}", walk.delta)},
-          {"adversarial", walk.adversarial ? "1" : "0"},
-          {"adversarial_step", fmt::format("{}", walk.adversarial_step)},
-          {"seed", fmt::format("{}", walk.seed)},
-          {"record_every", fmt::format("{}", walk.record_every)},
-          {"mode", walk.mode == WalkMode::reference ? "reference" : "default"},
-          {"rounds", fmt::format("{}", parameters.rounds)},
-          {"limit", fmt::format("{}", parameters.limit)},
-          {"detailed_pairs", fmt::format("{}", parameters.detailed_pairs)},
-          {"hull_divisions", fmt::format("{}", parameters.hull_divisions)},
-          {"lpips_sha256", lpips_sha256}};
+  Settings settings{{"version", std::string(version())},
+                    {"libraries", version_details()},
+                    {"step_size", fmt::format("{}", walk.step_size)},
+                    {"iterations", fmt::format("{}", walk.iterations)},
+                    {"delta", fmt::format("{}", walk.delta)},
+                    {"adversarial", walk.adversarial ? "1" : "0"},
+                    {"adversarial_step", fmt::format("{}", walk.adversarial_step)},
+                    {"seed", fmt::format("{}", walk.seed)},
+                    {"record_every", fmt::format("{}", walk.record_every)},
+                    {"mode", walk.mode == WalkMode::reference ? "reference" : "default"},
+                    {"rounds", fmt::format("{}", parameters.rounds)},
+                    {"limit", fmt::format("{}", parameters.limit)},
+                    {"detailed_pairs", fmt::format("{}", parameters.detailed_pairs)},
+                    {"hull_divisions", fmt::format("{}", parameters.hull_divisions)},
+                    {"lpips_sha256", lpips_sha256}};
+  if (parameters.width) settings.emplace(width_setting, "1");
+  return settings;
+}
+
+bool measures_widths(const Settings& settings) {
+  return settings.contains(width_setting);
 }
 
 EvaluationParameters parameters_from(const Settings& settings, const std::string& database) {
@@ -71,6 +80,7 @@ EvaluationParameters parameters_from(const Settings& settings, const std::string
   parameters.rounds = read<std::int64_t>(settings, "rounds", database);
   parameters.limit = read<std::int64_t>(settings, "limit", database);
   parameters.detailed_pairs = read<std::int64_t>(settings, "detailed_pairs", database);
+  parameters.width = measures_widths(settings) && read<int>(settings, width_setting, database) != 0;
   parameters.hull_divisions = read<int>(settings, "hull_divisions", database);
   try {
     parameters.check();
@@ -97,9 +107,12 @@ std::string to_text(const Shard& shard) {
 }
 
 void refuse_differences(const Settings& recorded, const Settings& wanted, const std::string& database) {
-  for (const auto& [name, value] : wanted) {
+  Settings all = wanted;
+  all.emplace(width_setting, "0");
+  for (const auto& [name, value] : all) {
     const auto found = recorded.find(name);
-    const std::string before = found == recorded.end() ? "nothing" : found->second;
+    const std::string none = name == width_setting ? "0" : "nothing";
+    const std::string before = found == recorded.end() ? none : found->second;
     if (before == value) continue;
     throw Error(ErrorKind::usage,
                 fmt::format("{} {}: {} was begun with {}; give the same, or name another database", option_of(name),

@@ -21,6 +21,9 @@ Shard shard_of(const Settings& settings, const std::string& database);
 
 std::string to_text(const Shard& shard);  ///< "2/4"
 
+/// Whether path widths are a part of the run; only then is there a setting that says so.
+bool measures_widths(const Settings& settings);
+
 /// Throws Error(usage) that names the first setting that differs, and both values.
 void refuse_differences(const Settings& recorded, const Settings& wanted, const std::string& database);
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/evaluation/schema.h"
@@ -52,6 +53,21 @@ void insert_records(Connection& connection, const StoredPair& stored) {
   }
 }
 
+void insert_widths(Connection& connection, const EvaluatedPair& pair) {
+  Statement row(connection, "INSERT INTO widths VALUES (?, ?, ?, ?, ?, ?, ?)");
+  for (const EvaluatedRecord& record : pair.records) {
+    for (const WidthRadius& radius : record.width) {
+      row.bind(pair.model).bind(pair.source).bind(pair.round).bind(record.iteration);
+      row.bind(radius.radius).bind(radius.q05).bind(radius.q95).run();
+    }
+  }
+}
+
+bool has_width(const EvaluatedPair& pair) {
+  return std::any_of(pair.records.begin(), pair.records.end(),
+                     [](const EvaluatedRecord& record) { return !record.width.empty(); });
+}
+
 }  // namespace
 
 RunStore::RunStore(const std::filesystem::path& path) : lock_(path), connection_(path, Access::write) {
@@ -64,12 +80,14 @@ void RunStore::begin(const Settings& settings, const std::vector<EvaluatedImage>
   connection_.execute("PRAGMA journal_mode = WAL");
   connection_.execute("PRAGMA synchronous = NORMAL");
   Transaction transaction(connection_);
-  connection_.execute(
-      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};", application_id, schema_version));
+  const bool widths = measures_widths(settings);
+  const std::int32_t version = widths ? schema_version : schema_version_without_widths;
+  connection_.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};", application_id, version));
   connection_.execute(schema);
+  if (widths) connection_.execute(schema_of_widths);
   Statement setting(connection_, "INSERT INTO settings VALUES (?, ?)");
   for (const auto& [name, value] : settings) setting.bind(name).bind(value).run();
-  setting.bind(std::string(schema_setting)).bind(fmt::format("{}", schema_version)).run();
+  setting.bind(std::string(schema_setting)).bind(fmt::format("{}", version)).run();
   Statement image_row(connection_, "INSERT INTO images VALUES (?, ?, ?, ?)");
   for (const EvaluatedImage& image : images) {
     image_row.bind(image.number).bind(image.name);
@@ -116,6 +134,7 @@ void RunStore::add_pair(const StoredPair& stored) {
   Transaction transaction(connection_);
   insert_pair(connection_, stored);
   insert_records(connection_, stored);
+  if (has_width(pair)) insert_widths(connection_, pair);
   if (!stored.final_image.values.empty()) {
     Statement row(connection_, "INSERT INTO finals VALUES (?, ?, ?, ?)");
     row.bind(pair.model).bind(pair.source).bind(pair.round);

@@ -1,4 +1,7 @@
-// The tables of a run database, version 1. Uses the standard library only.
+// The tables of a run database. Uses the standard library only.
+//
+// Version 2 is version 1 and the table of widths. Only runs that measure path widths have it: the others are written as
+// version 1, which earlier programs read and go on with, and their content's digest is the one that those give it.
 //
 // Keys are numbers that do not depend on the order of work, and nothing else in a row does either: two runs of the same
 // evaluation hold equal values however often they were killed. Numbers that are not numbers (NaN) are NULL;
@@ -11,7 +14,8 @@
 namespace blindspot::evaluation {
 
 inline constexpr std::int32_t application_id = 0x626c7370;  // "blsp"
-inline constexpr std::int32_t schema_version = 1;
+inline constexpr std::int32_t schema_version = 2;           // the newest that is known
+inline constexpr std::int32_t schema_version_without_widths = 1;
 inline constexpr const char* schema_setting = "schema_version";  // its row in the settings
 
 inline constexpr const char* schema = R"sql(
@@ -103,6 +107,20 @@ CREATE TABLE hulls (
   second_round INTEGER NOT NULL,
   probabilities BLOB NOT NULL,   -- float32, little-endian, of the grid's points, t1 outer, t2 inner
   PRIMARY KEY (model, source, first_round, second_round)
+);
+)sql";
+
+/// What version 2 adds.
+inline constexpr const char* schema_of_widths = R"sql(
+CREATE TABLE widths (            -- around the records of the first pairs, where the confidence was δ or more
+  model INTEGER NOT NULL,
+  source INTEGER NOT NULL,
+  round INTEGER NOT NULL,
+  iteration INTEGER NOT NULL,
+  radius REAL NOT NULL,          -- 0: the record's image itself
+  q05 REAL,                      -- quantiles of the confidence over the directions
+  q95 REAL,
+  PRIMARY KEY (model, source, round, iteration, radius)
 );
 )sql";
 

@@ -195,6 +195,9 @@ class DatabaseInput final : public ReportInput {
     bool pictures = false;
     for (const EvaluatedRecord& record : pair.records) {
       result.records.push_back({record.iteration, record.probability, record.target_probability, {}});
+      for (const WidthRadius& radius : record.width) {
+        result.records.back().width.push_back({radius.radius, radius.q05, radius.q95});
+      }
       pictures = pictures || record.has_picture;
     }
     data_.pairs.push_back(std::move(result));

@@ -12,8 +12,9 @@ std::string widths_section(const PageParts& parts) {
   for (const std::size_t number : parts.choice.detailed) {
     const Pair& pair = parts.data().pairs[number];
     if (!has_width(pair)) continue;
-    text += fmt::format("<article class=\"width\">\n<h3>{} → {} <small>pair {}</small></h3>\n",
-                        isolated(pair.source.label), isolated(pair.target.label), number + 1);
+    text += fmt::format("<article class=\"width\">\n<h3>{} → {} <small>pair {}{}</small></h3>\n",
+                        isolated(pair.source.label), isolated(pair.target.label), number + 1,
+                        parts.data().runs.size() > 1 ? ", " + isolated(parts.data().runs[pair.run].model) : "");
     text += figure_element(width_surface_figure(pair, ""),
                            "5 % quantile of the confidence at a distance to either side of the path", "surface") +
             figure_element(width_lines_figure(pair, parts.data().runs[pair.run], ""),

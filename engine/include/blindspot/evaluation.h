@@ -19,6 +19,7 @@
 #include "blindspot/stopping.h"
 #include "blindspot/visibility.h"
 #include "blindspot/walk.h"
+#include "blindspot/width.h"
 
 namespace BLINDSPOT_PUBLIC blindspot {
 
@@ -28,6 +29,7 @@ struct EvaluationParameters {
   std::int64_t rounds = 5;           ///< ≥ 1; each assigns every source another source as its target
   std::int64_t limit = 0;            ///< sources at the most, the first in seeded order; 0: all
   std::int64_t detailed_pairs = 20;  ///< of each network, the pictures of whose records are kept
+  bool width = false;                ///< path widths, as WidthOptions has them, at every record of the detailed pairs
   int hull_divisions = 10;           ///< k of the triangle's grid, (k+1)(k+2)/2 points
 
   /// Throws Error(usage) naming the option whose value is out of range.
@@ -50,6 +52,8 @@ struct EvaluationProgress {
   std::int64_t images_done = 0, images = 0;          ///< read, or classified by `model`, before its walks; in these 0
   std::int64_t pairs_done = 0, pairs = 0;            ///< of all networks and this shard, earlier starts included
   std::int64_t iterations_done = 0, iterations = 0;  ///< over all pairs that this start has to do
+  /// Set while path widths are measured: the share that is done of those that this start has to measure for `model`.
+  std::optional<double> widths_done;
 };
 
 struct EvaluationOptions {
@@ -81,7 +85,7 @@ struct EvaluationSummary {
   std::vector<std::string> not_begun;                           ///< networks that the database does not know yet
   bool stopped = false;                                         ///< by `cancelled`; the same call goes on
   double seconds = 0;      ///< from the first image's reading to the last pair's writing, all networks opened before
-  double device_busy = 0;  ///< share of them in classifying, walks, distances and triangles
+  double device_busy = 0;  ///< share of them in classifying, walks, distances, path widths and triangles
 };
 
 /// Runs or goes on with an evaluation. Everything that is finished is in the database when it returns or throws. Throws
@@ -145,6 +149,7 @@ struct EvaluatedRecord {
   std::int64_t iteration = 0;
   float probability = 0, target_probability = 0;
   bool has_picture = false;
+  std::vector<WidthRadius> width;  ///< around its image; empty: not measured, or the confidence was below δ
 };
 
 struct EvaluatedPair {

@@ -33,6 +33,9 @@ struct WidthOptions {
   WalkMode mode = WalkMode::standard;  ///< reference: J·J = 0 gives NaN, as in the authors' code
   /// Called between passes with the share of all work that is done, from 0 to 1, on the calling thread.
   std::function<void(double share)> progress;
+
+  /// For the records of walks with these parameters.
+  static WidthOptions of(const WalkParameters& parameters);
 };
 
 /// Quantiles of p(clamp(x + radius·u)) over the directions u, at 5 % and 95 %, by linear interpolation.
@@ -53,5 +56,10 @@ struct PathWidth {
 /// points, and a point's values have the same bits in any company. Throws Error(usage) for options out of range and
 /// images or classes that do not fit the network, and Stopped.
 std::vector<PathWidth> path_widths(Model& model, std::span<const WidthPoint> points, const WidthOptions& options);
+
+/// Takes the memory that path_widths() needs with these options, where it comes after Model::prepare_walks(). If there
+/// is no room for it the batch is halved, and Model::batch() says what is left. Throws Error(device) if not even one
+/// slice fits.
+void prepare_widths(Model& model, const WidthOptions& options);
 
 }  // namespace blindspot
