@@ -13,75 +13,26 @@
 #include "engine/evaluation/run_store.h"
 #include "engine/evaluation/store_writer.h"
 #include "tests/evaluation/run_sql.h"
-#include "tests/temporary_folder.h"
+#include "tests/evaluation/workplace.h"
 
 using namespace blindspot;
 using namespace blindspot::evaluation;
+using tests::content;
+using tests::refusal;
 using tests::run_sql;
+using tests::Workplace;
 namespace fs = std::filesystem;
-
-namespace {
-
-/// A folder with drawn pictures that goes with its owner.
-class Workplace {
- public:
-  Workplace() {
-    fs::create_directories(file("images"));
-    for (int i = 0; i < 6; ++i) {
-      write_png(file("images") / (std::to_string(i) + ".png"), draw_picture(i, static_cast<std::uint64_t>(i), 3));
-    }
-  }
-
-  fs::path file(const std::string& name) const { return folder_.path() / name; }
-
-  EvaluationOptions options(const std::string& database) const {
-    EvaluationOptions options;
-    options.models = {"demo-resnet"};
-    options.network.device = "cpu";
-    options.images = file("images");
-    options.database = file(database);
-    options.parameters.walk.iterations = 2;
-    options.parameters.walk.record_every = 1;
-    options.parameters.rounds = 3;
-    options.parameters.detailed_pairs = 4;
-    options.parameters.hull_divisions = 2;
-    return options;
-  }
-
- private:
-  tests::TemporaryFolder folder_;
-};
-
-/// The kind of what is thrown, and whether its message holds `part`; fault where nothing is.
-ErrorKind refusal(const std::function<void()>& call, const std::string& part) {
-  try {
-    call();
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    CHECK_MESSAGE(message.find(part) != std::string::npos, message);
-    CHECK(message.find('\n') == std::string::npos);
-    return error.kind();
-  }
-  FAIL("nothing is thrown, wanted: ", part);
-  return ErrorKind::fault;
-}
-
-std::string content(const fs::path& path) {
-  return RunDatabase::open(path).content_sha256();
-}
-
-}  // namespace
 
 TEST_CASE("files that are no run database are refused and stay as they are") {
   const Workplace place;
   std::ofstream(place.file("text.db")) << std::string(5000, 'x');
   run_sql(place.file("other.db"), "CREATE TABLE t(x); PRAGMA user_version = 1");
   run_sql(place.file("theirs.db"), "CREATE TABLE t(x); PRAGMA application_id = 77");
-  run_sql(place.file("newer.db"), "PRAGMA application_id = 0x626c7370; PRAGMA user_version = 2; CREATE TABLE t(x)");
+  run_sql(place.file("newer.db"), "PRAGMA application_id = 0x626c7370; PRAGMA user_version = 3; CREATE TABLE t(x)");
   const std::vector<std::pair<std::string, std::string>> refused{{"text.db", "no run database"},
                                                                  {"other.db", "of another program"},
                                                                  {"theirs.db", "of another program"},
-                                                                 {"newer.db", "newer blindspot (schema 2"}};
+                                                                 {"newer.db", "newer blindspot (schema 3"}};
   for (const auto& [file, part] : refused) {
     const std::string& name = file;  // clang 14 captures no binding
     CAPTURE(name);

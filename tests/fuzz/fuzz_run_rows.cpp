@@ -54,8 +54,8 @@ class Cutter {
 
 // What settings must be there, and values that parameters may have: what no input would be likely to guess.
 constexpr const char* settings_names[] = {
-    "step_size", "iterations", "delta", "adversarial", "adversarial_step", "seed",          "record_every",
-    "mode",      "rounds",     "limit", "shard",       "detailed_pairs",   "hull_divisions"};
+    "step_size", "iterations", "delta", "adversarial", "adversarial_step", "seed",           "record_every",
+    "mode",      "rounds",     "limit", "shard",       "detailed_pairs",   "hull_divisions", "width"};
 constexpr const char* texts[] = {"",
                                  "1",
                                  "10",
@@ -134,7 +134,8 @@ struct Database {
     connection.execute("PRAGMA application_id = " + std::to_string(evaluation::application_id));
     connection.execute("PRAGMA user_version = " + std::to_string(evaluation::schema_version));
     connection.execute(evaluation::schema);
-    for (const std::string& table : evaluation::table_names()) {
+    connection.execute(evaluation::schema_of_widths);
+    for (const std::string& table : evaluation::table_names(connection)) {
       tables.push_back(std::make_unique<Table>(connection, table));
     }
     settings = std::make_unique<Statement>(connection, "INSERT OR REPLACE INTO settings VALUES (?, ?)");

@@ -130,12 +130,15 @@ COMMAND_LINES = [
 def run_rows():
     """Rows as fuzz_run_rows.cpp cuts them: a table's number, then each value's type and itself; texts by their place there."""
     number, text, null = lambda n: bytes([1, n]), lambda place: bytes([5, place]), bytes(1)
-    real, blob, settings = lambda r: bytes([4]) + struct.pack("<d", r), bytes([7, 1, 0, 0]), bytes(13)
+    real, blob, settings = lambda r: bytes([4]) + struct.pack("<d", r), bytes([7, 1, 0, 0]), bytes(14)
     image = bytes([1]) + number(0) + text(1) + null + text(1)
     model = (bytes([3]) + number(0) + text(8) * 4 + text(14) + text(1) + text(6) + number(2) + text(1) * 2 + text(9) + number(1) * 3)
-    for place in (0, 3):  # the image that there is, and one that is not
+    record = bytes([6]) + number(0) * 2 + number(1) + number(0) + real(0.5) * 2 + blob
+    width = lambda radius, confidence: bytes([7]) + number(0) * 2 + number(1) + number(0) + real(radius) + real(confidence) * 2
+    for place, wrong in ((0, 0), (3, 0), (0, 1)):  # the image that there is, and one that is not; and a confidence above 1
         yield (settings + image + model + bytes([4]) + number(0) + number(place) + number(1) + real(0.9) + null + blob
-               + bytes([5]) + number(0) * 2 + number(1) + number(place) + number(1) * 2 + real(0.5) * 6 + number(0) * 3 + real(1) * 5 + blob)
+               + bytes([5]) + number(0) * 2 + number(1) + number(place) + number(1) * 2 + real(0.5) * 6 + number(0) * 3 + real(1) * 5 + blob
+               + record + width(0, 0.5) + width(0.5, 0.4 + wrong))
 
 
 def save(folder, name, contents):
