@@ -174,8 +174,9 @@ TEST_CASE("a curve is broken where the walk had no number") {
 TEST_CASE("the image grid puts originals on the diagonal and leaves holes") {
   ReportData data;
   data.runs.resize(1);
-  const auto add = [&data](const std::string& source, const std::string& target) {
+  const auto add = [&data](const std::string& source, const std::string& target, std::size_t round = 0) {
     Pair pair;
+    pair.round = round;
     pair.source.path = pair.source.label = source;
     pair.target.path = pair.target.label = target;
     data.pairs.push_back(pair);
@@ -184,14 +185,43 @@ TEST_CASE("the image grid puts originals on the diagonal and leaves holes") {
   add("b", "a");
   add("b", "c");
   add("c", "a");
-  const std::optional<ImageGrid> grid = image_grid_of(data);
-  REQUIRE(grid);
-  CHECK(grid->targets[0].path == "a");
-  CHECK(grid->cells[0][0].original);
-  CHECK(grid->cells[1][0].pair == std::size_t{0});  // row b, column a
-  CHECK_FALSE(grid->cells[2][0].pair.has_value());  // a was not walked to c
+  const auto only_grid = [&data] {
+    const std::vector<ImageGrid> grids = image_grids_of(data);
+    REQUIRE(grids.size() == 1);
+    return grids[0];
+  };
+  CHECK(only_grid().targets[0].path == "a");
+  CHECK(only_grid().cells[0][0].original);
+  CHECK(only_grid().cells[1][0].pair == std::size_t{0});  // row b, column a
+  CHECK_FALSE(only_grid().cells[2][0].pair.has_value());  // a was not walked to c
+  CHECK_FALSE(only_grid().has_repeats);
+  add("a", "b", 1);
+  CHECK(only_grid().cells[1][0].pair == std::size_t{0});  // of the first round
+  CHECK(only_grid().has_repeats);
   add("a", "b");
-  CHECK_FALSE(image_grid_of(data));  // twice: no grid
+  CHECK(image_grids_of(data).empty());  // twice in a round: no grid
+}
+
+TEST_CASE("each network has an image grid of its own, or none") {
+  ReportData data;
+  data.runs.resize(3);
+  for (std::size_t run = 0; run < data.runs.size(); ++run) {
+    data.runs[run].model = run == 1 ? "a/net" : "a-net";
+    for (std::size_t source = 0; source < (run == 1 ? most_grid_side + 1 : 3); ++source) {
+      Pair pair;
+      pair.run = run;
+      pair.source.path = std::to_string(source);
+      pair.target.path = std::to_string((source + 1) % 3);
+      data.pairs.push_back(pair);
+    }
+  }
+  const std::vector<ImageGrid> grids = image_grids_of(data);
+  REQUIRE(grids.size() == 2);  // the second network has too many sources
+  CHECK((grids[0].run == 0 && grids[1].run == 2));
+  CHECK(grids[1].cells[1][0].pair == 3 + most_grid_side + 1);
+  CHECK(figure_endings(data) == std::vector<std::string>{"-a-net", "-a-net-2", "-a-net-3"});
+  data.runs.resize(1);
+  CHECK(figure_endings(data) == std::vector<std::string>{""});
 }
 
 TEST_CASE("pictures are kept once, small ones exactly") {

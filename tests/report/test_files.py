@@ -2,6 +2,7 @@
 import html.parser
 import json
 import pathlib
+import random
 import re
 import shutil
 import sqlite3
@@ -10,7 +11,7 @@ import unittest
 import xml.etree.ElementTree
 
 from evaluation import change
-from made_results import write_result, write_triangle
+from made_results import texture, write_png, write_result, write_triangle
 from program import ProgramTest, read_png, run
 
 HOSTILE = [
@@ -266,6 +267,61 @@ class Evaluations(ProgramTest):
         for network in ("demo-resnet", "demo-vit"):
             self.assertRegex(page, f"<figcaption>Final confidence in the source's class, <[a-z]+>{network}</")
         self.assertIn("Histogram of 8 pairs", (figures / "histogram-rmse-demo-vit.svg").read_text())
+
+    def test_each_network_has_its_image_grid(self):
+        figures = self.folder / "figures"
+        self.succeed("report", self.whole, "-o", self.folder / "r.html", "--figures", figures, "--detail", 1)
+        self.assertEqual(sorted(path.stem for path in figures.glob("grid*.png")), ["grid-demo-resnet", "grid-demo-vit"])
+        page = (self.folder / "r.html").read_text(encoding="utf-8")
+        connection = sqlite3.connect(self.whole)
+        walks = connection.execute("SELECT DISTINCT model, source, target FROM pairs").fetchall()
+        connection.close()
+        section = page[page.index('<section id="grid"'):]
+        section = section[:section.index("</section>")]
+        grids = re.findall('<h3><bdi>(.*?)</bdi></h3>.*?<table class="grid">(.*?)</table>', section, re.S)
+        self.assertEqual([name for name, _ in grids], ["demo-resnet", "demo-vit"])
+        for model, (_, table) in enumerate(grids):
+            self.assertEqual(table.count('alt="from '), len([walk for walk in walks if walk[0] == model]))
+            self.assertEqual(table.count('class="original"'), 4)
+            self.assertEqual(table.count("<img ") + table.count("not walked"), 16)
+        self.assertNotEqual(*(re.findall('class="value.*?>(.*?)<', table) for _, table in grids))
+        # A network of which nothing is done has none, and with one network its name is not said.
+        alone = self.lead(self.changed("DELETE FROM hulls WHERE model = 1; DELETE FROM pairs WHERE model = 1"))[1]
+        self.assertEqual(alone.count('<table class="grid">'), 1)
+
+    def test_grids_of_many_networks_stay_small(self):
+        database = self.folder / "many.db"
+        picture = self.folder / "large.png"
+        side = 224
+        write_png(picture, texture(random.Random(3), side), side)
+        self.succeed("evaluate", "demo-resnet", "--images", self.pictures, "-o", database, "--device", "cpu", "--limit", 12,
+                     "--rounds", 11, "--iterations", 0, "--detailed-pairs", 0)
+        copies = [f"INSERT INTO {table} SELECT {columns} FROM {table} WHERE model = 0"
+                  for number in range(1, 8)
+                  for table, columns in (("pairs", f"{number}, " + ", ".join(self.columns(database, "pairs")[1:])),
+                                         ("inputs", f"{number}, " + ", ".join(self.columns(database, "inputs")[1:])))]
+        models = [f"INSERT INTO models SELECT {number}, name || '-{number}', " +
+                  ", ".join(self.columns(database, "models")[2:]) + " FROM models WHERE number = 0" for number in range(1, 8)]
+        connection = sqlite3.connect(database)
+        connection.executescript(";".join(models + copies))
+        png = picture.read_bytes()
+        connection.execute("UPDATE pairs SET final_png = ?", (png,))
+        connection.execute("UPDATE inputs SET png = ?", (png,))
+        connection.commit()
+        connection.close()
+        document = self.document("report", "report", database, "-o", self.folder / "r.html")
+        self.assertGreater(document["pairs"], 1000)
+        page = (self.folder / "r.html").read_text(encoding="utf-8")
+        self.assertEqual(page.count('<table class="grid">'), 8)
+        print(f"{document['pairs']} pairs of 8 networks: {document['bytes'] / 1e6:.1f} MB")
+        self.assertLess(document["bytes"], 20e6)
+
+    @staticmethod
+    def columns(database, table):
+        connection = sqlite3.connect(database)
+        names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        connection.close()
+        return names
 
     def test_the_triangle_of_a_chosen_pair_has_its_walk(self):
         database = self.folder / "rounds.db"

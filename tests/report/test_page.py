@@ -317,6 +317,18 @@ class EvaluationPage(Opened):
             seen.add(network)
         self.assertEqual(seen, {"demo-resnet", "demo-vit"})
 
+    def test_each_network_has_its_image_grid(self):
+        grids = self.browser.find_elements(By.CSS_SELECTOR, "#grid table.grid")
+        names = [heading.text for heading in self.browser.find_elements(By.CSS_SELECTOR, "#grid h3")]
+        self.assertEqual(names, ["demo-resnet", "demo-vit"])
+        self.assertEqual(len(grids), 2)
+        for grid in grids:
+            self.see(grid)
+            images = grid.find_elements(By.TAG_NAME, "img")
+            self.assertGreaterEqual(len(images), 4)
+            self.assertTrue(all(self.script("return arguments[0].naturalWidth", image) > 0 for image in images))
+        self.assertEqual(self.browser.find_element(By.CSS_SELECTOR, "nav a").get_attribute("href").rsplit("#")[-1], "grid")
+
     def test_pointer_and_keyboard_read_a_triangle(self):
         _, area, caption = self.triangle()
         values = json.loads(self.script("return document.getElementById('data').textContent"))["triangles"][0]["values"]

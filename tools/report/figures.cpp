@@ -33,7 +33,7 @@ class FigureFiles {
   std::size_t count_ = 0;
 };
 
-Figure grid_figure(const ReportInput& input, const ImageGrid& grid) {
+Figure grid_figure(const ReportInput& input, const ImageGrid& grid, const std::string& ending) {
   std::vector<std::vector<CaptionedImage>> rows;
   for (const std::vector<GridCell>& cells : grid.cells) {
     rows.emplace_back();
@@ -48,7 +48,9 @@ Figure grid_figure(const ReportInput& input, const ImageGrid& grid) {
                              cell.original});
     }
   }
-  return pictures_figure(std::move(rows), "grid", "Image grid",
+  const ReportData& data = input.data();
+  const std::string title = data.runs.size() > 1 ? "Image grid of " + data.runs[grid.run].model : "Image grid";
+  return pictures_figure(std::move(rows), "grid" + ending, title,
                          "Each column starts from the framed image, each row is the image it was walked towards; the "
                          "confidence in the column's class stands beneath.");
 }
@@ -85,7 +87,8 @@ Figure strip_figure(const ReportInput& input, std::size_t number_of_pair) {
 std::size_t write_figures(const ReportInput& input, const PageChoice& choice, const std::filesystem::path& folder) {
   FigureFiles files(folder, choice.cancelled);
   const ReportData& data = input.data();
-  if (const std::optional<ImageGrid> grid = image_grid_of(data)) files.write(grid_figure(input, *grid));
+  const std::vector<std::string> endings = figure_endings(data);
+  for (const ImageGrid& grid : image_grids_of(data)) files.write(grid_figure(input, grid, endings.at(grid.run)));
   for (const std::size_t i : choice.detailed) {
     const Pair& pair = data.pairs[i];
     files.write(curve_figure(pair, data.runs[pair.run], fmt::format("curves-{}", i + 1)));

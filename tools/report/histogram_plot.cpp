@@ -99,14 +99,21 @@ std::vector<Histogram> histograms_of_run(const ReportData& data, std::size_t run
 
 }  // namespace
 
+std::vector<std::string> figure_endings(const ReportData& data) {
+  if (data.runs.size() < 2) return {""};
+  std::vector<std::string> endings;
+  std::set<std::string> taken;
+  for (const Run& run : data.runs) endings.push_back("-" + file_name_of(run.model, taken));
+  return endings;
+}
+
 std::vector<Histogram> histograms_of(const ReportData& data) {
   if (data.runs.size() < 2) return histograms_of_run(data, 0);
   std::vector<Histogram> all;
-  std::set<std::string> taken;
+  const std::vector<std::string> endings = figure_endings(data);
   for (std::size_t run = 0; run < data.runs.size(); ++run) {
-    const std::string suffix = "-" + file_name_of(data.runs[run].model, taken);
     for (Histogram& histogram : histograms_of_run(data, run)) {
-      histogram.name += suffix;
+      histogram.name += endings[run];
       histogram.network = data.runs[run].model;
       all.push_back(std::move(histogram));
     }

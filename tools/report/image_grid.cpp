@@ -27,29 +27,56 @@ void order_targets_as_sources(ImageGrid& grid) {
   if (ordered.size() == grid.targets.size()) grid.targets = ordered;
 }
 
-}  // namespace
+/// Puts a pair into its cell. False if that round walked it already.
+bool add_pair(ImageGrid& grid, const ReportData& data, std::size_t number) {
+  const Pair& pair = data.pairs[number];
+  const std::size_t column = place_of(grid.sources, pair.source);
+  GridCell& cell = grid.cells[place_of(grid.targets, pair.target)][column];
+  if (cell.pair && data.pairs[*cell.pair].round == pair.round) return false;
+  grid.has_repeats = grid.has_repeats || cell.pair;
+  if (!cell.pair || pair.round < data.pairs[*cell.pair].round) cell.pair = number;
+  return true;
+}
 
-std::optional<ImageGrid> image_grid_of(const ReportData& data) {
-  if (data.runs.size() != 1 || data.pairs.size() > most_grid_side * most_grid_side) return std::nullopt;
-  ImageGrid grid;
-  for (const Pair& pair : data.pairs) {
-    place_of(grid.sources, pair.source);
-    place_of(grid.targets, pair.target);
-  }
-  if (std::max(grid.sources.size(), grid.targets.size()) > most_grid_side) return std::nullopt;
-  order_targets_as_sources(grid);
-  grid.cells.assign(grid.targets.size(), std::vector<GridCell>(grid.sources.size()));
+/// Sources themselves, where nothing was walked from one to itself.
+void add_originals(ImageGrid& grid, const ReportData& data) {
   for (std::size_t i = 0; i < data.pairs.size(); ++i) {
+    if (data.pairs[i].run != grid.run) continue;
     const std::size_t column = place_of(grid.sources, data.pairs[i].source);
-    GridCell& cell = grid.cells[place_of(grid.targets, data.pairs[i].target)][column];
-    if (cell.pair) return std::nullopt;
-    cell.pair = i;
     for (std::size_t row = 0; row < grid.targets.size(); ++row) {
       GridCell& own = grid.cells[row][column];
       if (grid.targets[row].path == grid.sources[column].path && !own.pair) own = {i, true};
     }
   }
+}
+
+std::optional<ImageGrid> image_grid_of(const ReportData& data, std::size_t run) {
+  ImageGrid grid;
+  grid.run = run;
+  for (const Pair& pair : data.pairs) {
+    if (pair.run != run) continue;
+    place_of(grid.sources, pair.source);
+    place_of(grid.targets, pair.target);
+    if (std::max(grid.sources.size(), grid.targets.size()) > most_grid_side) return std::nullopt;
+  }
+  if (grid.sources.empty()) return std::nullopt;
+  order_targets_as_sources(grid);
+  grid.cells.assign(grid.targets.size(), std::vector<GridCell>(grid.sources.size()));
+  for (std::size_t i = 0; i < data.pairs.size(); ++i) {
+    if (data.pairs[i].run == run && !add_pair(grid, data, i)) return std::nullopt;
+  }
+  add_originals(grid, data);
   return grid;
+}
+
+}  // namespace
+
+std::vector<ImageGrid> image_grids_of(const ReportData& data) {
+  std::vector<ImageGrid> grids;
+  for (std::size_t run = 0; run < data.runs.size(); ++run) {
+    if (std::optional<ImageGrid> grid = image_grid_of(data, run)) grids.push_back(*std::move(grid));
+  }
+  return grids;
 }
 
 }  // namespace blindspot::tools::report

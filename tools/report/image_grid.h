@@ -1,6 +1,7 @@
 // The paper's image grid, for whatever pairs there are: rows are targets, columns are sources. Uses report_data.h.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,14 +19,17 @@ struct GridCell {
   bool original = false;            ///< the source of that pair itself, on the diagonal
 };
 
+/// Of one network.
 struct ImageGrid {
+  std::size_t run = 0;
+  bool has_repeats = false;  ///< pairs were walked in several rounds: the first is shown
   std::vector<GridImage> sources, targets;
   std::vector<std::vector<GridCell>> cells;  ///< [target][source]
 };
 
-/// Unset for several networks, where a pair was walked more than once, and beyond `most_grid_side` a side: then a grid
-/// would show little.
+/// One a network, in their order; none where a pair was walked more than once in a round, and beyond `most_grid_side` a
+/// side: then a grid would show little.
 inline constexpr std::size_t most_grid_side = 12;
-std::optional<ImageGrid> image_grid_of(const ReportData& data);
+std::vector<ImageGrid> image_grids_of(const ReportData& data);
 
 }  // namespace blindspot::tools::report

@@ -1,4 +1,4 @@
-// The sections of a page that show images: header, grid, walks, triangles. Uses page_sections.h.
+// The sections of a page that show images: header, walks. Uses page_sections.h.
 #include "tools/report/page_sections.h"
 
 #include <fmt/format.h>
@@ -19,11 +19,6 @@ namespace {
 
 std::string link(const char* id, const char* text) {
   return fmt::format("<a href=\"#{}\">{}</a>", id, text);
-}
-
-std::string image_element(const Picture& picture, const std::string& alternative) {
-  return fmt::format(R"(<img src="{}" alt="{}" width="{}" height="{}" decoding="async">)",
-                     data_address(picture, grid_side), escaped(alternative), picture.width, picture.height);
 }
 
 std::string card(const std::string& value, const std::string& what) {
@@ -198,7 +193,7 @@ std::string header_section(const PageParts& parts) {
   std::string models;
   for (const Run& run : data.runs) models += (models.empty() ? "" : ", ") + isolated(run.model);
   std::string navigation;
-  if (image_grid_of(data)) navigation += link("grid", "Grid");
+  if (!image_grids_of(data).empty()) navigation += link("grid", "Grid");
   navigation += link("walks", "Walks");
   if (!data.triangles.empty()) navigation += link("triangles", "Triangles");
   navigation += link("numbers", "Numbers") + link("pairs", "Pairs") + link("facts", "Parameters");
@@ -210,40 +205,6 @@ std::string header_section(const PageParts& parts) {
       "<noscript><p class=\"notice\">Sliders, triangles and thumbnails need scripts, which are part of this "
       "file.</p></noscript>\n</header>\n",
       models, what_is_missing(data), cards(data), navigation);
-}
-
-std::string grid_section(PageParts& parts) {
-  const std::optional<ImageGrid> grid = image_grid_of(parts.data());
-  if (!grid) return "";
-  const ReportData& data = parts.data();
-  std::string text =
-      "<p>Each column starts from the image framed in it; each row is the image it was walked towards. Beneath "
-      "each image: the confidence that it shows what its column started from.</p>\n"
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Image grid\"><table class=\"grid\">\n"
-      "<thead><tr><td></td>";
-  for (const GridImage& source : grid->sources)
-    text += fmt::format("<th scope=\"col\">{}</th>", isolated(source.label));
-  text += "</tr></thead>\n<tbody>\n";
-  for (std::size_t row = 0; row < grid->targets.size(); ++row) {
-    text += fmt::format("<tr><th scope=\"row\">{}</th>", isolated(grid->targets[row].label));
-    for (std::size_t column = 0; column < grid->sources.size(); ++column) {
-      const GridCell& cell = grid->cells[row][column];
-      if (!cell.pair) {
-        text += "<td class=\"empty\">not walked</td>";
-        continue;
-      }
-      const Pair& pair = data.pairs[*cell.pair];
-      const Picture picture = cell.original ? parts.input.source(*cell.pair) : parts.input.final_picture(*cell.pair);
-      const double confidence = cell.original ? pair.source.probability : pair.probability;
-      const std::string what = cell.original ? fmt::format("original, {}", pair.source.label)
-                                             : fmt::format("from {} towards {}", pair.source.label, pair.target.label);
-      text += fmt::format("<td{}>{}<span class=\"value{}\">{}</span></td>", cell.original ? " class=\"original\"" : "",
-                          image_element(picture, what), !cell.original && pair.outside ? " outside" : "",
-                          report::number(confidence));
-    }
-    text += "</tr>\n";
-  }
-  return text + "</tbody></table></div>\n";
 }
 
 std::string walks_section(PageParts& parts) {

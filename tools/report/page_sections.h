@@ -21,8 +21,8 @@ struct PageParts {
 };
 
 std::string header_section(const PageParts& parts);
-/// "" where the pairs are no grid, or too many for one.
-std::string grid_section(PageParts& parts);
+/// One a network; "" where no network's pairs are a grid, or all are too many for one.
+std::string grid_section(const PageParts& parts);
 std::string walks_section(PageParts& parts);
 std::string triangles_section(PageParts& parts);
 std::string widths_section(const PageParts& parts);

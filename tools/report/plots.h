@@ -21,6 +21,10 @@ Figure width_surface_figure(const Pair& pair, std::string name);
 Figure width_lines_figure(const Pair& pair, const Run& run, std::string name);
 bool has_width(const Pair& pair);
 
+/// What the names of a network's figures end in, one a network: nothing where there is only one, else "-" and the
+/// network's, fit for a file and another for each.
+std::vector<std::string> figure_endings(const ReportData& data);
+
 struct Histogram {
   std::string name, title, unit;
   std::string network;         ///< whose pairs these are, where there are several
