@@ -12,7 +12,7 @@ namespace blindspot::tools::report {
 namespace {
 
 constexpr double surface_width = 440, surface_height = 350;
-constexpr double lines_width = 420, lines_height = 240;
+constexpr double lines_width = 420, lines_height = 254;  // as the curves', whose axes it has
 
 /// Orthographic view of the unit box, from the azimuth and elevation of the paper's figure.
 class View {
