@@ -148,6 +148,10 @@ std::string Model::device() const {
 std::string Model::device_description() const {
   return implementation_->networks.device_description();
 }
+
+std::vector<std::string> Model::plans() const {
+  return implementation_->networks.plans();
+}
 std::string Model::device_note() const {
   return implementation_->networks.choice().note;
 }

@@ -187,6 +187,12 @@ std::string ModelNetworks::device_description() {
   return text;
 }
 
+std::vector<std::string> ModelNetworks::plans() {
+  std::vector<std::string> all = working().plans;
+  for (const std::string& plan : exact_.plans) all.push_back("in fp32: " + plan);
+  return all;
+}
+
 std::uint64_t ModelNetworks::peak_gpu_bytes() const {
   return working_.device->peak_bytes() + (exact_.device ? exact_.device->peak_bytes() : 0);
 }

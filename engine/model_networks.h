@@ -57,6 +57,8 @@ class ModelNetworks {
   std::size_t arena_bytes() const { return std::max(arena_bytes_, committed_bytes_); }
   /// Model::device_description.
   std::string device_description();
+  /// Model::plans.
+  std::vector<std::string> plans();
   /// The most memory that the devices ever held, where it is their own.
   std::uint64_t peak_gpu_bytes() const;
   /// Model::milliseconds_of_both_passes.

@@ -84,6 +84,7 @@ Json result_document(const Model& model, const DistanceMeasure& distances, const
   result["model"] = to_json(model.information());
   result["device"] = model.device();
   result["device_description"] = model.device_description();
+  if (const std::vector<std::string> plans = model.plans(); !plans.empty()) result["plans"] = plans;
   result["precision"] = to_string(model.precision());
   result["batch"] = model.batch();
   result["threads"] = model.threads();

@@ -8,8 +8,12 @@ import os
 import pathlib
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+from program import validate  # noqa: E402
 
 PROGRAM = os.environ["BLINDSPOT_PROGRAM"]
 PLUGIN = os.environ["BLINDSPOT_HOST_PLUGIN"]
@@ -49,10 +53,32 @@ class OnTheHost(unittest.TestCase):
         self.assertEqual(on_cpu.returncode, 0, on_cpu.stderr)
         theirs, ours = (json.loads((folder / "result.json").read_text()) for folder in (cpu, gpu))
         self.assertEqual(ours["device"], "cuda:0")
+        self.assertIn(f", {len(ours['plans'])} plans ", ours["device_description"])
+        self.assertTrue(all(ours["plans"]), ours["plans"])
+        self.assertNotIn("plans", theirs)
         for a, b in zip(theirs["pairs"], ours["pairs"], strict=True):
             self.assertAlmostEqual(a["final"]["probability"], b["final"]["probability"], delta=1e-4)
             self.assertAlmostEqual(a["final"]["rmse"], b["final"]["rmse"], delta=1e-4)
             self.assertEqual(a["accepted"], b["accepted"])
+
+    def test_every_command_prints_what_its_schema_says(self):
+        folder = self.traverse("--device", "cuda", "--width", iterations=4)[1]
+        validate(json.loads((folder / "result.json").read_text()), "result")
+        one, two, three = self.pictures[:3]
+        for schema, command, *arguments in (
+                ("classify", "classify", "demo-resnet", one), ("gradient", "gradient", "demo-resnet", one, "--class", 3, "-o", self.root / "g.safetensors"),
+                ("width", "width", "demo-resnet", one, "--target", two), ("path", "path", "demo-resnet", one, two),
+                ("triangle", "triangle", "demo-resnet", one, two, three),
+                ("simplex", "simplex", "demo-resnet", one, two, three), ("distance", "distance", one, two),
+                ("verify", "verify", folder), ("devices", "devices"),
+                ("bench", "bench", "--network", "cifar_resnet20", "--iterations", 2, "--batch", 1),
+                ("evaluate", "evaluate", "demo-resnet", "--images", self.root / "pictures", "--iterations", 1, "--rounds", 1,
+                 "-o", self.root / "schema.db")):
+            with self.subTest(command=command):
+                device = () if command == "devices" else ("--device", "cuda")
+                done = run(command, *arguments, *device, "--json")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                validate(json.loads(done.stdout), schema)
 
     def test_a_device_lost_in_the_middle_keeps_what_was_walked(self):
         lost_at = 0

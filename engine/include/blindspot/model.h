@@ -82,8 +82,11 @@ class Model {
   const ModelInformation& information() const;
   std::string device() const;  ///< "cpu", "cuda:0"
   /// What decides the last bits on this device: libraries, their versions, instruction set, the plans chosen for this
-  /// network at this batch.
+  /// network at this batch, by their number and a hash.
   std::string device_description() const;
+  /// These plans in full, in the order of the network's operations; then, marked so, those of the network that
+  /// recomputes in fp32. Empty where there is no choice, as on the CPU.
+  std::vector<std::string> plans() const;
   /// One line where `auto` had to do without a GPU although this build has the CUDA plug-in; else empty.
   std::string device_note() const;
   Precision precision() const;
