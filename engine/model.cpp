@@ -152,6 +152,7 @@ std::string Model::device_description() const {
 std::vector<std::string> Model::plans() const {
   return implementation_->networks.plans();
 }
+
 std::string Model::device_note() const {
   return implementation_->networks.choice().note;
 }
