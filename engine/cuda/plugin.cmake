@@ -99,6 +99,10 @@ if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nv
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
 endif()
+# CMake 3.25 calls this library deprecated without looking whether there is one; CUDA 13 has it no more.
+if(NOT TARGET CUDA::nvToolsExt)
+  add_library(CUDA::nvToolsExt INTERFACE IMPORTED)
+endif()
 find_package(CUDAToolkit REQUIRED)
 if(CUDAToolkit_VERSION VERSION_LESS 12.4)
   message(FATAL_ERROR "${BLINDSPOT_NVCC} is of CUDA ${CUDAToolkit_VERSION}, 12.4 or later is needed")
