@@ -21,12 +21,18 @@ struct Cudnn {
   std::size_t version = 0;
 };
 
-Cudnn find_cudnn() {
-  // cuDNN compiles some kernels at run time and looks for NVRTC by name alone; the one of a wheel must then be open.
+/// cuDNN compiles some kernels at run time. It looks for NVRTC by name alone, and NVRTC for its built-in functions,
+/// which lie beside it: those of a wheel, or of a toolkit that the loader does not know, must be open by then.
+void open_nvrtc() {
   for (const char* name : {"libnvrtc.so.13", "libnvrtc.so.12"}) {
     const std::array<std::string, 1> names{name};
-    (void)open_library(names);
+    const LibrarySearch nvrtc = open_library(names);
+    if (nvrtc.found) open_beside(*nvrtc.found, "libnvrtc-builtins.so.");
   }
+}
+
+Cudnn find_cudnn() {
+  open_nvrtc();
   const std::array<std::string, 1> names{"libcudnn.so.9"};
   LibrarySearch search = open_library(names);
   if (!search.found) return {std::nullopt, fmt::format("no cuDNN 9: {}", search.reason), 0};

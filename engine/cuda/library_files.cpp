@@ -147,4 +147,16 @@ LibrarySearch open_library(std::span<const std::string> names) {
                                     fmt::join(names, " nor "))};
 }
 
+std::size_t open_beside(const OpenLibrary& library, std::string_view beginning) {
+  std::size_t opened = 0;
+  std::error_code error;
+  for (files::directory_iterator entry(files::path(library.path()).parent_path(), error);
+       !error && entry != files::directory_iterator(); entry.increment(error)) {
+    std::string refused;
+    if (!entry->path().filename().string().starts_with(beginning)) continue;
+    if (open(entry->path().string(), refused) != nullptr) ++opened;
+  }
+  return opened;
+}
+
 }  // namespace blindspot::cuda

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace blindspot::cuda {
@@ -39,6 +40,10 @@ struct LibrarySearch {
 
 /// Opens the first of `names` ("libcudnn.so.9") that is found, each name in every place before the next name.
 LibrarySearch open_library(std::span<const std::string> names);
+
+/// Opens the libraries in the folder of `library` whose names begin so, for others that look for them by name alone.
+/// Returns how many.
+std::size_t open_beside(const OpenLibrary& library, std::string_view beginning);
 
 /// $BLINDSPOT_CUDA_LIBRARIES: folders, separated by colons.
 std::vector<std::filesystem::path> library_folders_of_user();

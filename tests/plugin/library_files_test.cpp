@@ -16,6 +16,7 @@ namespace {
 
 namespace files = std::filesystem;
 using blindspot::cuda::LibrarySearch;
+using blindspot::cuda::open_beside;
 using blindspot::cuda::open_library;
 using blindspot::cuda::usual_library_folders;
 using blindspot::tests::TemporaryFolder;
@@ -54,6 +55,18 @@ TEST_CASE("the wheels of the active environment are searched, the user's folders
   const LibrarySearch by_user = open_library(name);
   REQUIRE(by_user.found);
   CHECK(by_user.found->path() == (chosen.path() / name[0]).string());
+}
+
+TEST_CASE("what others look for by name alone is opened beside a library") {
+  const TemporaryFolder chosen;
+  put(chosen.path());
+  files::copy_file(shared_object, chosen.path() / "libblindspot_beside.so.13.0");
+  std::ofstream(chosen.path() / "libblindspot_beside.so.txt") << "no library";
+  const Variable user("BLINDSPOT_CUDA_LIBRARIES", chosen.path().string());
+  const LibrarySearch search = open_library(name);
+  REQUIRE(search.found);
+  CHECK(open_beside(*search.found, "libblindspot_beside.so.") == 1);
+  CHECK(open_beside(*search.found, "libblindspot_absent.so.") == 0);
 }
 
 TEST_CASE("a file that is no library is passed over, and named if nothing else is found") {
