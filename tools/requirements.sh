@@ -10,7 +10,7 @@ build_packages="g++ cmake ninja-build pkg-config libdnnl-dev libcli11-dev nlohma
 test_packages="python3 python3-jsonschema openssl"
 report_test_packages="chromium chromium-driver python3-selenium"
 bundle_packages="patchelf binutils xz-utils"
-check_packages="clang clang-tidy clang-format python3-venv python3-pip git"
+check_packages="clang libclang-rt-dev clang-tidy clang-format python3-venv python3-pip git"
 fuzz_packages="python3 llvm libomp-dev afl++"
 
 require() {
