@@ -92,13 +92,8 @@ ModelSource assemble(weights::StateDict state, const ModelOptions& options, cons
 }
 
 ModelSource open_rule(const std::string& name, const ModelOptions& options) {
-  Architecture architecture = architecture_named(name);
-  const weights::RuleGains gains = rule_gains(architecture);
-  const std::uint64_t seed = options.rule_seed;
-  weights::StateDict state = weights::StateDict::from_rule(
-      fmt::format("rule:{} seed {}", name, seed), declare(architecture),
-      [gains, seed](const weights::TensorDeclaration& tensor) { return weights::rule_tensor(tensor, seed, gains); },
-      options.cancelled);
+  weights::StateDict state =
+      rule_state({name, architecture_named(name).description}, options.rule_seed, options.cancelled);
   ModelOptions named = options;
   named.architecture = name;
   return assemble(std::move(state), named, {}, std::nullopt, "");

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <utility>
 
 #include "engine/networks/alexnet.h"
 #include "engine/networks/cifar_resnet.h"
@@ -249,6 +250,15 @@ weights::RuleGains rule_gains(const Architecture& architecture) {
     if (architecture.name == name) gains.classifier_gain = gain;
   }
   return gains;
+}
+
+weights::StateDict rule_state(const Architecture& architecture, std::uint64_t seed, Cancelled cancelled) {
+  return weights::StateDict::from_rule(
+      fmt::format("rule:{} seed {}", architecture.name, seed), declare(architecture),
+      [gains = rule_gains(architecture), seed](const weights::TensorDeclaration& tensor) {
+        return weights::rule_tensor(tensor, seed, gains);
+      },
+      std::move(cancelled));
 }
 
 Preprocessing default_preprocessing(const Architecture& architecture) {

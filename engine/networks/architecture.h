@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "blindspot/image.h"
+#include "blindspot/stopping.h"
 #include "engine/networks/network.h"
 #include "weights/rule.h"
 #include "weights/state.h"
@@ -94,6 +95,8 @@ std::string architecture_name(const decltype(Architecture::description)& descrip
 std::vector<weights::TensorDeclaration> declare(const Architecture& architecture);
 /// Gains of the weight rule (weights/rule.h).
 weights::RuleGains rule_gains(const Architecture& architecture);
+/// Weights from the rule, made when they are read; `cancelled` as StateDict::from_file has it.
+weights::StateDict rule_state(const Architecture& architecture, std::uint64_t seed, Cancelled cancelled = {});
 /// Preprocessing that the family's published weights expect.
 Preprocessing default_preprocessing(const Architecture& architecture);
 /// Checks the state against the declaration, folds, packs; releases the pages of the state's file in the end. The input

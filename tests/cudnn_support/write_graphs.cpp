@@ -12,7 +12,6 @@
 #include "engine/cuda/cuda_device.h"
 #include "engine/networks/architecture.h"
 #include "tests/cudnn_support/graph_file.h"
-#include "weights/rule.h"
 
 namespace {
 
@@ -129,9 +128,7 @@ int main(int count, char** arguments) {
     std::vector<WantedGraph> graphs;
     for (const NamedNetwork& named : networks) {
       const Architecture architecture = architecture_named(named.architecture);
-      const weights::StateDict state = weights::StateDict::from_rule(
-          named.name, declare(architecture),
-          [gains = rule_gains(architecture)](const auto& tensor) { return weights::rule_tensor(tensor, 1, gains); });
+      const weights::StateDict state = rule_state(architecture, 1);
       for (const Precision precision : {Precision::bf16, Precision::tf32, Precision::fp16, Precision::fp32}) {
         // fp16 and fp32 differ from bf16 and tf32 in the type alone: one batch shows it.
         const bool every_batch = named.every_batch && (precision == Precision::bf16 || precision == Precision::tf32);

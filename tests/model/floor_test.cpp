@@ -10,9 +10,7 @@ namespace {
 
 std::vector<OperationWork> work_of_network(const std::string& name, std::int64_t batch) {
   const Architecture architecture = architecture_named(name);
-  const weights::StateDict state = weights::StateDict::from_rule(
-      name, declare(architecture),
-      [gains = rule_gains(architecture)](const auto& tensor) { return weights::rule_tensor(tensor, 1, gains); });
+  const weights::StateDict state = rule_state(architecture, 1);
   const auto device = cpu::make_device({.precision = Precision::fp32, .threads = 1});
   const auto network = build(architecture, state, default_preprocessing(architecture), batch, *device);
   return device->prepared_work();

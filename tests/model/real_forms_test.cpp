@@ -28,11 +28,7 @@ std::vector<MadeTensor> rule_made(const Architecture& architecture) {
 }
 
 std::string sha256_of(const Architecture& architecture) {
-  return weights::StateDict::from_rule("rule", declare(architecture),
-                                       [&](const weights::TensorDeclaration& tensor) {
-                                         return weights::rule_tensor(tensor, 1, rule_gains(architecture));
-                                       })
-      .sha256();
+  return rule_state(architecture, 1).sha256();
 }
 
 void write(const std::filesystem::path& file, const std::vector<MadeTensor>& tensors) {

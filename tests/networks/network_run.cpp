@@ -88,13 +88,6 @@ void run_batch(Network& network, Device& device, const std::vector<float>& image
 
 }  // namespace
 
-weights::StateDict rule_state(const Architecture& architecture, std::uint64_t seed) {
-  return weights::StateDict::from_rule("rule:" + architecture.name, declare(architecture),
-                                       [gains = rule_gains(architecture), seed](const auto& tensor) {
-                                         return weights::rule_tensor(tensor, seed, gains);
-                                       });
-}
-
 std::vector<float> rule_image(std::uint64_t seed, std::int64_t side) {
   return weights::rule_values("image", seed, 3 * side * side, 0.5F, 0.5F);
 }

@@ -22,8 +22,6 @@ struct NetworkRun {
   std::map<std::string, LayerValues> layers;   // "forward.layer1.0", "backward.layer1.0"
 };
 
-/// Weights of a known architecture from the rule.
-weights::StateDict rule_state(const Architecture& architecture, std::uint64_t seed);
 /// Image `image` of the rule, u in [0, 1): [3, side, side].
 std::vector<float> rule_image(std::uint64_t seed, std::int64_t side);
 

@@ -9,7 +9,6 @@
 
 #include "engine/networks/architecture.h"
 #include "walk_fixture.h"
-#include "weights/rule.h"
 
 namespace blindspot::tests {
 namespace {
@@ -29,13 +28,9 @@ VisionTransformerDescription transformer_of(int side) {
 }
 
 std::unique_ptr<Network> rule_made_network(const Architecture& architecture, int side, Device& device) {
-  const weights::RuleGains gains = rule_gains(architecture);
-  const auto state = weights::StateDict::from_rule(
-      "rule:" + architecture.name, declare(architecture),
-      [gains](const weights::TensorDeclaration& tensor) { return weights::rule_tensor(tensor, 1, gains); });
   Preprocessing preprocessing = default_preprocessing(architecture);
   preprocessing.input_size = side;
-  return build(architecture, state, preprocessing, slice, device);
+  return build(architecture, rule_state(architecture, 1), preprocessing, slice, device);
 }
 
 /// Sources in the class that the network puts them in, so that a walk has something to lose.

@@ -8,7 +8,6 @@
 #include "allocation_count.h"
 #include "engine/networks/architecture.h"
 #include "walk_fixture.h"
-#include "weights/rule.h"
 
 namespace blindspot::tests {
 namespace {
@@ -23,13 +22,9 @@ struct Allocating {
 constexpr int image_side = 32;
 
 Allocating count_allocations(Device& device, const Architecture& architecture, std::int64_t batch, std::int64_t slots) {
-  const weights::RuleGains gains = rule_gains(architecture);
-  const auto state = weights::StateDict::from_rule(
-      "rule:" + architecture.name, declare(architecture),
-      [gains](const weights::TensorDeclaration& tensor) { return weights::rule_tensor(tensor, 1, gains); });
   Preprocessing preprocessing = default_preprocessing(architecture);
   preprocessing.input_size = image_side;
-  const auto network = build(architecture, state, preprocessing, batch, device);
+  const auto network = build(architecture, rule_state(architecture, 1), preprocessing, batch, device);
   const TestPairs set(3, image_side, image_side, 10);
   levelset::prepare(*network, device, slots);
 

@@ -23,13 +23,6 @@ std::vector<float> rule_units(const std::string& name, std::uint64_t seed, std::
   return weights::rule_values(name, seed, static_cast<std::int64_t>(count), 0.5F, 0.5F);
 }
 
-weights::StateDict rule_made(const Architecture& architecture) {
-  const weights::RuleGains gains = rule_gains(architecture);
-  return weights::StateDict::from_rule(
-      "rule:" + architecture.name, declare(architecture),
-      [gains](const weights::TensorDeclaration& tensor) { return weights::rule_tensor(tensor, 1, gains); });
-}
-
 TEST_CASE("five iterations on a rule-made ResNet-18 at 224x224 go as in float64") {
   const auto golden_path = shared_material("goldens/walk_resnet18_224.safetensors");
   const auto photo_path = shared_material("goldens/photo.png");
@@ -61,7 +54,8 @@ TEST_CASE("five iterations on a rule-made ResNet-18 at 224x224 go as in float64"
   options.trace_images = 5;
   const Architecture architecture = architecture_named("resnet18");
   const auto device = test_device();
-  const auto network = build(architecture, rule_made(architecture), default_preprocessing(architecture), 2, *device);
+  const auto network =
+      build(architecture, rule_state(architecture, 1), default_preprocessing(architecture), 2, *device);
   const auto results = walk_all(*network, *device, 2, pairs, parameters, options);
 
   const auto close = [&](const std::string& tensor, std::size_t index, double value, double tolerance) {
