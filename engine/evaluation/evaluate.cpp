@@ -35,11 +35,17 @@ class Evaluation {
     run_.open(&store);
     const auto start = RunClock::now();
     try {
-      if (store.begun()) run_.finish_reading();
+      if (store.begun()) {
+        count_pairs(store);
+        run_.finish_reading();
+      }
       for (OpenedNetwork& network : run_.networks()) {
         run_.prepare(network);
         find_inputs(store, network);
-        begin(store);
+        if (!store.begun()) {
+          store.begin(run_.settings(), run_.images(), run_.unreadable());
+          count_pairs(store);
+        }
         leave_out_dropped(network);
         if (!evaluate_one(store, network)) throw Stopped();
         network.model.reset();  // its memory is the next one's
@@ -48,6 +54,7 @@ class Evaluation {
       if (!store.begun()) throw;
       summary_.stopped = true;
     }
+    summary_.unreadable = run_.unreadable();
     summary_.seconds = seconds_from(start);
     summary_.device_busy = summary_.seconds > 0 ? seconds_of_device_ / summary_.seconds : 0;
     finish(store);
@@ -63,15 +70,6 @@ class Evaluation {
       network.inputs = run_.classify(network);
       seconds_of_device_ += run_.seconds_of_classifying();
     }
-  }
-
-  /// Once, when all images are known.
-  void begin(RunStore& store) {
-    if (counted_) return;
-    counted_ = true;
-    summary_.unreadable = run_.unreadable();
-    if (!store.begun()) store.begin(run_.settings(), run_.images(), run_.unreadable());
-    for (const OpenedNetwork& network : run_.networks()) count(store, network);
   }
 
   void leave_out_dropped(const OpenedNetwork& network) {
@@ -101,12 +99,15 @@ class Evaluation {
                             connection.name(), inputs.size(), run_.images().size(), network.row.information.name));
   }
 
-  /// As if no source were dropped, which is known only when the network's turn comes.
-  void count(RunStore& store, const OpenedNetwork& network) {
-    for (const EvaluatedImage& image : run_.images()) {
-      if (options_.shard.has(image.number)) summary_.pairs += options_.parameters.rounds;
+  /// Of a run that has begun, as if no source were dropped, which is known only when a network's turn comes.
+  void count_pairs(RunStore& store) {
+    const std::vector<EvaluatedImage> images = read_images(store.connection());
+    for (const OpenedNetwork& network : run_.networks()) {
+      for (const EvaluatedImage& image : images) {
+        if (options_.shard.has(image.number)) summary_.pairs += options_.parameters.rounds;
+      }
+      summary_.pairs_before += static_cast<std::int64_t>(store.finished_pairs(network.row.number).size());
     }
-    summary_.pairs_before += static_cast<std::int64_t>(store.finished_pairs(network.row.number).size());
     summary_.pairs_done = summary_.pairs_before;
   }
 
@@ -142,9 +143,14 @@ class Evaluation {
       summary_.pairs_done = before + pairs;
       if (options_.progress) {
         const std::int64_t each = options_.parameters.walk.iterations;
-        options_.progress({network.row.information.name, 0, 0, summary_.pairs_done, summary_.pairs,
-                           to_do_before * each + iterations, (summary_.pairs - summary_.pairs_before) * each,
-                           widths_done});
+        EvaluationProgress now;
+        now.model = network.row.information.name;
+        now.pairs_done = summary_.pairs_done;
+        now.pairs = summary_.pairs;
+        now.iterations_done = to_do_before * each + iterations;
+        now.iterations = (summary_.pairs - summary_.pairs_before) * each;
+        now.widths_done = widths_done;
+        options_.progress(now);
       }
     };
     bool complete = false;
@@ -180,7 +186,6 @@ class Evaluation {
   const EvaluationOptions& options_;
   EvaluationSummary& summary_;
   OpenedRun run_;
-  bool counted_ = false;
   double seconds_of_device_ = 0;
   std::int64_t to_do_done_ = 0;
 };

@@ -111,7 +111,7 @@ void ImageReading::work() {
   std::exception_ptr failure;
   try {
     for (std::size_t first = 0; first < images_.size() && !ending_; first += at_a_time) {
-      if (!read(std::span(images_).subspan(first, std::min(at_a_time, images_.size() - first)))) break;
+      if (!read_some(std::span(images_).subspan(first, std::min(at_a_time, images_.size() - first)))) break;
     }
   } catch (...) {
     failure = std::current_exception();
@@ -122,20 +122,20 @@ void ImageReading::work() {
   changed_.notify_all();
 }
 
-bool ImageReading::read(std::span<const FoundImage> images) {
+bool ImageReading::read_some(std::span<const FoundImage> images) {
   std::vector<ReadImage> together = read_together(images, sizes_);
   const std::lock_guard lock(mutex_);
   for (ReadImage& one : together) {
-    if (read_ == wanted_) break;
+    if (read_count_ == wanted_) break;
     if (one.reason.empty()) {
       waiting_.push_back(std::move(one.image));
-      ++read_;
+      ++read_count_;
     } else {
       unreadable_.emplace_back(one.image.found.name, one.reason);
     }
   }
   changed_.notify_all();
-  return read_ < wanted_;
+  return read_count_ < wanted_;
 }
 
 std::vector<ListedImage> ImageReading::next(const Cancelled& cancelled) {

@@ -44,12 +44,12 @@ class ImageReading {
  private:
   void work();
   /// False when there are enough.
-  bool read(std::span<const FoundImage> images);
+  bool read_some(std::span<const FoundImage> images);
 
   const std::vector<FoundImage> images_;
   const std::vector<Preprocessing> sizes_;
   const std::size_t wanted_;
-  std::size_t read_ = 0;  // the thread's own
+  std::size_t read_count_ = 0;  // the thread's own
   std::atomic<bool> ending_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -199,7 +199,10 @@ void OpenedRun::begin_reading() {
 }
 
 void OpenedRun::finish_reading() {
-  for (std::size_t done = 0; read_until(done + 1) > done; done = images_.size()) report({}, images_.size());
+  while (reading_) {
+    read_until(listed_.size() + 1);
+    report({}, listed_.size());
+  }
 }
 
 /// Waits until so many images are read or all are; returns how many of them there are.
@@ -231,7 +234,8 @@ void OpenedRun::end_reading() {
                           options_.images.string(), images_.empty() ? "holds no image" : "holds one image only", why));
 }
 
-/// How many images there are if all can be read: what a run that goes on finds again, before they are.
+/// How many there are if all can be read. It is known before they are, and the same when a run goes on, so it may
+/// decide the batch.
 std::size_t OpenedRun::most_images() const {
   const auto limit = static_cast<std::size_t>(options_.parameters.limit);
   return limit > 0 ? std::min(limit, found_.images.size()) : found_.images.size();

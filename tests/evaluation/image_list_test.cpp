@@ -162,6 +162,13 @@ TEST_CASE("images come in their order, some at a time, and may be left unread") 
   CHECK_FALSE(left.next({}).empty());
 }
 
+TEST_CASE("what goes wrong with the reading itself is thrown where the images are taken") {
+  const Folder folder;
+  folder.picture("a.png");
+  const Preprocessing without_crop{32, 0, 0, Interpolation::bilinear, {}, {}};
+  CHECK(contains(message_of([&] { read_all(find_images(folder.path(), {}).images, 0, {without_crop}); }), "--crop 0"));
+}
+
 TEST_CASE("a file that the disk refuses is listed, too") {
   const Folder folder;
   folder.picture("a.png");

@@ -136,13 +136,27 @@ TEST_CASE("stopped anywhere and gone on with, the content is that of an undistur
     options.network.batch = 0;
     try {
       evaluate(options);
-    } catch (const Stopped&) {  // while opening: nothing has begun
+    } catch (const Stopped&) {  // while opening, or before all images are known: nothing has begun
     }
     options.cancelled = {};
     const EvaluationSummary summary = evaluate(options);
     CHECK(summary.pairs_done == 18);
     CHECK(content(place.file(name)) == whole);
   }
+}
+
+TEST_CASE("stopped while it reads the images again, a run knows what is done of it") {
+  const Workplace place;
+  EvaluationOptions options = place.options("run.db");
+  evaluate(options);
+  bool stop = false;
+  options.progress = [&stop](const EvaluationProgress& progress) { stop = stop || progress.model.empty(); };
+  options.cancelled = [&stop] { return stop; };
+  const EvaluationSummary summary = evaluate(options);
+  CHECK(summary.stopped);
+  CHECK(summary.pairs == 18);
+  CHECK(summary.pairs_before == 18);
+  CHECK(summary.pairs_done == 18);
 }
 
 TEST_CASE("shards joined are the unsharded run") {
