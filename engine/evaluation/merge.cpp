@@ -141,9 +141,7 @@ void write_merged(const Shards& shards, RunStore& merged, const Cancelled& cance
   Connection& to = merged.connection();
   Transaction transaction(to);
   for (const char* table : {"models", "inputs"}) copy_rows(first, to, table, cancelled);
-  for (const std::string& table : table_names(to)) {
-    const bool is_everyones = table == "settings" || table == "images" || table == "unreadable";
-    if (is_everyones || table == "models" || table == "inputs") continue;
+  for (const std::string& table : tables_of_results(to)) {
     for (const auto& shard : shards) copy_rows(shard->connection, to, table, cancelled);
   }
   transaction.commit();

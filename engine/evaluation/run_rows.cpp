@@ -26,6 +26,19 @@ void refuse_programs(Connection& connection) {
                           connection.name()));
 }
 
+/// The schema's version, the setting and the table go together.
+void check_widths(Connection& connection) {
+  const bool by_version = holds_widths(connection);
+  const bool by_setting = measures_widths(read_settings(connection));
+  const std::int64_t tables =
+      connection.integer("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'widths'");
+  if (by_version == by_setting && by_version == (tables == 1)) return;
+  throw Error(ErrorKind::input,
+              fmt::format("{}: damaged: its schema version, its setting width and its table of path widths do not "
+                          "agree; take a copy of the file or begin anew",
+                          connection.name()));
+}
+
 }  // namespace
 
 bool holds_run(Connection& connection) {
@@ -43,6 +56,7 @@ bool holds_run(Connection& connection) {
   }
   if (version < 1) throw Error(ErrorKind::input, fmt::format("{}: has no schema version", connection.name()));
   refuse_programs(connection);
+  check_widths(connection);
   return true;
 }
 
@@ -236,10 +250,15 @@ const std::map<std::string, std::string>& keys() {
 }  // namespace
 
 std::vector<std::string> table_names(Connection& connection) {
-  std::vector<std::string> names{"settings", "images", "unreadable", "models", "inputs", "pairs", "records"};
-  if (holds_widths(connection)) names.emplace_back("widths");
-  names.insert(names.end(), {"finals", "hulls"});
+  std::vector<std::string> names{"settings", "images", "unreadable", "models", "inputs"};
+  const std::vector<std::string> results = tables_of_results(connection);
+  names.insert(names.end(), results.begin(), results.end());
   return names;
+}
+
+std::vector<std::string> tables_of_results(Connection& connection) {
+  if (holds_widths(connection)) return {"pairs", "records", "widths", "finals", "hulls"};
+  return {"pairs", "records", "finals", "hulls"};
 }
 
 std::string key_of(const std::string& table) {

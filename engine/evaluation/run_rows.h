@@ -40,6 +40,8 @@ void read_widths(Connection& connection, std::int64_t model, std::vector<Evaluat
 
 /// Names of the tables that there are, in the order in which they are filled.
 std::vector<std::string> table_names(Connection& connection);
+/// Those of them that hold what was walked and measured: of these each shard has rows of its own.
+std::vector<std::string> tables_of_results(Connection& connection);
 /// The columns that tell a table's rows apart: "model, source, round".
 std::string key_of(const std::string& table);
 

@@ -11,6 +11,10 @@ namespace blindspot::evaluation {
 
 namespace {
 
+[[noreturn]] void refuse_setting(const std::string& name, const std::string& database) {
+  throw Error(ErrorKind::input, fmt::format("{}: its setting {} is missing or damaged", database, name));
+}
+
 /// Reads the whole text or throws Error(input).
 template <typename Value>
 Value read(const Settings& settings, const std::string& name, const std::string& database) {
@@ -21,7 +25,7 @@ Value read(const Settings& settings, const std::string& name, const std::string&
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc() && end == text.data() + text.size()) return value;
   }
-  throw Error(ErrorKind::input, fmt::format("{}: its setting {} is missing or damaged", database, name));
+  refuse_setting(name, database);
 }
 
 /// Named where it is 1 alone: without widths a run is what earlier programs, which knew none, made of it.
@@ -80,7 +84,8 @@ EvaluationParameters parameters_from(const Settings& settings, const std::string
   parameters.rounds = read<std::int64_t>(settings, "rounds", database);
   parameters.limit = read<std::int64_t>(settings, "limit", database);
   parameters.detailed_pairs = read<std::int64_t>(settings, "detailed_pairs", database);
-  parameters.width = measures_widths(settings) && read<int>(settings, width_setting, database) != 0;
+  parameters.width = measures_widths(settings);
+  if (parameters.width && settings.at(width_setting) != "1") refuse_setting(width_setting, database);
   parameters.hull_divisions = read<int>(settings, "hull_divisions", database);
   try {
     parameters.check();

@@ -200,10 +200,24 @@ TEST_CASE("damaged widths are refused, not followed") {
     const RunDatabase database = RunDatabase::open(place.file("damaged.db"));
     CHECK(refusal([&] { database.pairs(0); }, "damaged.db: damaged: ") == ErrorKind::input);
   }
+  for (const char* const sql :
+       {"DROP TABLE widths", "PRAGMA user_version = 1", "DELETE FROM settings WHERE name = 'width'"}) {
+    CAPTURE(sql);
+    std::filesystem::copy_file(options.database, place.file("damaged.db"),
+                               std::filesystem::copy_options::overwrite_existing);
+    run_sql(place.file("damaged.db"), sql);
+    CHECK(refusal([&] { RunDatabase::open(place.file("damaged.db")).pairs(0); }, "do not agree") == ErrorKind::input);
+    options.database = place.file("damaged.db");
+    CHECK(refusal([&] { evaluate(options); }, "do not agree") == ErrorKind::input);
+    CHECK(refusal([&] { merge_evaluations({options.database}, place.file("merged.db")); }, "do not agree") ==
+          ErrorKind::input);
+    options.database = place.file("run.db");
+  }
   std::filesystem::copy_file(options.database, place.file("damaged.db"),
                              std::filesystem::copy_options::overwrite_existing);
-  run_sql(place.file("damaged.db"), "DROP TABLE widths");
-  CHECK(refusal([&] { RunDatabase::open(place.file("damaged.db")).pairs(0); }, "damaged.db: ") == ErrorKind::input);
+  run_sql(place.file("damaged.db"), "UPDATE settings SET value = '0' WHERE name = 'width'");
+  CHECK(refusal([&] { RunDatabase::open(place.file("damaged.db")).parameters(); }, "its setting width") ==
+        ErrorKind::input);
   run_sql(options.database, "UPDATE widths SET q05 = NULL");  // no number: what the mode `reference` may find
   CHECK(std::isnan(RunDatabase::open(options.database).pairs(0).at(0).records.at(0).width.at(1).q05));
 }
