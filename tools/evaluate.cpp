@@ -55,7 +55,8 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
   add_count(line, "--detailed-pairs", "Pairs of each network whose records are kept as pictures (20)", 0,
             run.parameters.detailed_pairs);
   line.flag("--width",
-            "Measure the path width at every record of those pairs: as many forward passes as two walks, each",
+            "Measure the path width at every record of the pairs of --detailed-pairs: as many forward passes as two "
+            "walks for each record, so --dry-run first",
             run.parameters.width);
   line.flag("--dry-run", "Say what time, memory and disk it takes, and do no more", options.dry_run);
   add_walk_parameters(line, options.walk);
@@ -197,11 +198,7 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
     return estimate.unreadable.empty() && !has_empty_network(estimate) ? 0 : left_something_out;
   }
   EvaluationSummary summary;
-  // The rate is that of the walks: it counts from the first of them.
-  run.message = [&display, walks = false](const std::string& text) mutable {
-    walks ? display->message(text) : display->begin(text);
-    walks = true;
-  };
+  run.message = [&display](const std::string& text) { display->message(text); };
   summary = evaluate(run);
   if (options.lpips.empty()) display->message("without --lpips there is no LPIPS: null in the run database");
   if (summary.stopped) display->message(stop_message(summary));

@@ -22,22 +22,23 @@ std::string time_left(double seconds) {
   return fmt::format("{} h {} min", minutes / 60, minutes % 60);
 }
 
-std::string walk_text(const WalkProgress& progress, double seconds) {
+/// `rate`: image-iterations a second; 0: not known yet.
+std::string walk_text(const WalkProgress& progress, double rate) {
   const auto done = static_cast<double>(progress.iterations_done);
   const auto all = static_cast<double>(progress.iterations);
   std::string text =
       fmt::format("{:.0f} %, {} of {}", 100 * done / all, progress.pairs_done, counted(progress.pairs, "pair"));
-  if (progress.iterations_done > 0 && seconds > 0) {
-    const double rate = done / seconds;
+  if (rate > 0) {
     text +=
         fmt::format(", {:.{}f} image-iterations/s, {} left", rate, rate < 10 ? 1 : 0, time_left((all - done) / rate));
   }
   return text;
 }
 
-std::string share_text(double share, double seconds) {
+/// `rate`: of the whole, a second; 0: not known yet.
+std::string share_text(double share, double rate) {
   std::string text = fmt::format("{:.0f} %", 100 * share);
-  if (share > 0) text += fmt::format(", {} left", time_left(seconds * (1 - share) / share));
+  if (rate > 0) text += fmt::format(", {} left", time_left((1 - share) / rate));
   return text;
 }
 
@@ -56,28 +57,34 @@ std::string fetch_text(const FetchProgress& progress, double seconds) {
 
 }  // namespace
 
-ProgressDisplay::ProgressDisplay(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {
-  start_clock();
-}
+ProgressDisplay::ProgressDisplay(bool quiet)
+    : quiet_(quiet),
+      terminal_(isatty(STDERR_FILENO) == 1),
+      start_(Clock::now()),
+      next_(start_ + (terminal_ ? std::chrono::milliseconds(0) : std::chrono::seconds(5))) {}
 
 ProgressDisplay::~ProgressDisplay() {
   clear_bar();
 }
 
-void ProgressDisplay::start_clock() {
-  start_ = Clock::now();
-  next_ = start_ + (terminal_ ? std::chrono::milliseconds(0) : std::chrono::seconds(5));
-}
-
-void ProgressDisplay::begin(const std::string& name) {
-  start_clock();
-  message(name);
+double ProgressDisplay::rate(const std::string& name, double done) {
+  const Clock::time_point now = Clock::now();
+  Pace& pace = paces_[name];
+  if (name == last_name_) {
+    pace.amount += done - last_done_;
+    pace.seconds += std::chrono::duration<double>(now - last_look_).count();
+  }
+  last_name_ = name;
+  last_done_ = done;
+  last_look_ = now;
+  return pace.seconds > 0 ? pace.amount / pace.seconds : 0;
 }
 
 void ProgressDisplay::show(const WalkProgress& progress) {
+  const auto done = static_cast<double>(progress.iterations_done);
+  const double iterations_a_second = rate("walks", done);
   if (progress.iterations == 0 || !is_due()) return;
-  draw(static_cast<double>(progress.iterations_done) / static_cast<double>(progress.iterations),
-       walk_text(progress, seconds()));
+  draw(done / static_cast<double>(progress.iterations), walk_text(progress, iterations_a_second));
 }
 
 void ProgressDisplay::show(const std::string& name, const FetchProgress& progress) {
@@ -89,8 +96,8 @@ void ProgressDisplay::show(const std::string& name, const FetchProgress& progres
 }
 
 void ProgressDisplay::show(const std::string& name, double share) {
-  if (!is_due()) return;
-  draw(share, fmt::format("{}: {}", name, share_text(share, seconds())));
+  const double share_a_second = rate(name, share);
+  if (is_due()) draw(share, fmt::format("{}: {}", name, share_text(share, share_a_second)));
 }
 
 bool ProgressDisplay::is_due() {

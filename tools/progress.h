@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -20,9 +21,8 @@ class ProgressDisplay {
   /// Ends the line that a bar stands on.
   ~ProgressDisplay();
 
-  /// For what comes after other work: says what it is, and counts its time from now on.
-  void begin(const std::string& name);
-  /// Redraws the bar (at most ten times a second) or prints a line (after 5 s, then every 10 s).
+  /// Redraws the bar (at most ten times a second) or prints a line (after 5 s, then every 10 s). Works may take turns:
+  /// the rate and the time left of each are those of its own turns.
   void show(const WalkProgress& progress);
   /// The same for a download of `name`; without a bar where its size is not known.
   void show(const std::string& name, const FetchProgress& progress);
@@ -33,8 +33,13 @@ class ProgressDisplay {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// How much was done in how much time.
+  struct Pace {
+    double amount = 0, seconds = 0;
+  };
 
-  void start_clock();
+  /// Of a work of which so much is done now: what a second brings, over those looks at it that followed each other.
+  double rate(const std::string& name, double done);
   /// Whether the next line is due; if so, when the one after it is.
   bool is_due();
   /// `share`: of the whole, from 0 to 1; nothing if that is not known.
@@ -47,6 +52,10 @@ class ProgressDisplay {
   bool bar_shown_ = false;
   Clock::time_point start_;
   Clock::time_point next_;
+  std::map<std::string, Pace> paces_;
+  std::string last_name_;
+  double last_done_ = 0;
+  Clock::time_point last_look_;
 };
 
 }  // namespace blindspot::tools

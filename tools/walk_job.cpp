@@ -112,7 +112,7 @@ bool measure_widths(Model& model, const WalkPlan& plan, std::span<const WalkPair
   if (all == 0) return true;
   std::size_t done = 0;
   const std::string name = fmt::format("path widths of {}", counted(all, "record"));
-  display.begin(name);
+  display.message(name);
   WidthOptions options = WidthOptions::of(plan.parameters);
   for (std::size_t first = 0; first < walked.size(); first += at_a_time) {
     const std::span<WalkedPair> some = std::span(walked).subspan(first, std::min(at_a_time, walked.size() - first));
