@@ -135,6 +135,7 @@ struct Database {
     connection.execute("PRAGMA user_version = " + std::to_string(evaluation::schema_version));
     connection.execute(evaluation::schema);
     connection.execute(evaluation::schema_of_widths);
+    connection.execute("INSERT INTO settings VALUES ('width', '1')");  // or it would not be opened
     for (const std::string& table : evaluation::table_names(connection)) {
       tables.push_back(std::make_unique<Table>(connection, table));
     }
