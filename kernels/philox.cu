@@ -94,37 +94,25 @@ __device__ Circle circle(std::uint32_t word) {
   }
 }
 
-struct UniformValues {
-  __device__ static Pack<float> of(const Words& words) {
-    Pack<float> pack;
+__device__ Pack<float> gaussian_values(const Words& words) {
+  Pack<float> pack;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) pack.values[i] = static_cast<float>(words.values[i] >> 8U) * 0x1p-24F;
-    return pack;
+  for (int i = 0; i < 4; i += 2) {
+    const double value = (static_cast<double>(words.values[i]) + 1) * 0x1p-32;
+    const double radius = sqrt(-2 * logarithm(value));
+    const Circle point = circle(words.values[i + 1]);
+    pack.values[i] = static_cast<float>(rounded_product(radius, point.cosine));
+    pack.values[i + 1] = static_cast<float>(rounded_product(radius, point.sine));
   }
-};
+  return pack;
+}
 
-struct GaussianValues {
-  __device__ static Pack<float> of(const Words& words) {
-    Pack<float> pack;
-#pragma unroll
-    for (int i = 0; i < 4; i += 2) {
-      const double value = (static_cast<double>(words.values[i]) + 1) * 0x1p-32;
-      const double radius = sqrt(-2 * logarithm(value));
-      const Circle point = circle(words.values[i + 1]);
-      pack.values[i] = static_cast<float>(rounded_product(radius, point.cosine));
-      pack.values[i + 1] = static_cast<float>(rounded_product(radius, point.sine));
-    }
-    return pack;
-  }
-};
-
-template <class Values>
 __global__ void __launch_bounds__(random_threads)
-    random_kernel(RandomStream random, float* values, std::int64_t count, bool aligned) {
+    gaussian_kernel(RandomStream random, float* values, std::int64_t count, bool aligned) {
   const std::int64_t index = std::int64_t{blockIdx.x} * random_threads + threadIdx.x;
   const std::int64_t first = index * 4;
   if (first >= count) return;
-  const Pack<float> pack = Values::of(philox(random, static_cast<std::uint32_t>(index)));
+  const Pack<float> pack = gaussian_values(philox(random, static_cast<std::uint32_t>(index)));
   if (aligned && first + 4 <= count) {
     *accessed_as<Pack<float>>(values + first) = pack;
     return;
@@ -135,23 +123,14 @@ __global__ void __launch_bounds__(random_threads)
   }
 }
 
-template <class Values>
-cudaError_t fill(const RandomStream& random, float* values, std::int64_t count, cudaStream_t stream) {
+}  // namespace
+
+cudaError_t gaussian(const RandomStream& random, float* values, std::int64_t count, cudaStream_t stream) {
   if (count > std::int64_t{1} << 34U) return cudaErrorInvalidValue;
   const std::int64_t blocks = (count + 4 * random_threads - 1) / (4 * random_threads);
   const bool aligned = reinterpret_cast<std::uintptr_t>(values) % 16 == 0;
-  return launch(random_kernel<Values>, dim3(static_cast<unsigned>(blocks)), dim3(random_threads), 0, stream, random,
-                values, count, aligned);
-}
-
-}  // namespace
-
-cudaError_t uniform(const RandomStream& random, float* values, std::int64_t count, cudaStream_t stream) {
-  return fill<UniformValues>(random, values, count, stream);
-}
-
-cudaError_t gaussian(const RandomStream& random, float* values, std::int64_t count, cudaStream_t stream) {
-  return fill<GaussianValues>(random, values, count, stream);
+  return launch(gaussian_kernel, dim3(static_cast<unsigned>(blocks)), dim3(random_threads), 0, stream, random, values,
+                count, aligned);
 }
 
 }  // namespace blindspot::kernels

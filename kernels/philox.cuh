@@ -1,4 +1,4 @@
-// Random numbers of the walk: Philox4x32-10 (Salmon et al. 2011), uniform and Gaussian, the same bits as on the host.
+// Gaussian random numbers of path widths: Philox4x32-10 (Salmon et al. 2011), the same bits as on the host.
 // Launchers only; formulas in philox.cu.
 #pragma once
 
@@ -13,9 +13,6 @@ namespace blindspot::kernels {
 struct RandomStream {
   std::uint32_t key[2], counter[3];
 };
-
-/// values[i] = (word_i >> 8)·2⁻²⁴. At most 2³⁴ values.
-cudaError_t uniform(const RandomStream& random, float* values, std::int64_t count, cudaStream_t stream);
 
 /// Box–Muller in double, rounded once: words w₀ and w₁ numbered 2j and 2j + 1 give values 2j and 2j + 1, r·cos a and
 /// r·sin a with r = √(−2 ln((w₀ + 1)·2⁻³²)), a = 2π·w₁·2⁻³². At most 2³⁴ values.

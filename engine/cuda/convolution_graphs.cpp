@@ -36,6 +36,43 @@ GraphDescription convolution_graph(const Geometry& g, Type type, ProductPrecisio
   return graph;
 }
 
+/// The graph of one operation, and what follows it.
+GraphDescription with_epilogue(GraphDescription graph, const Epilogue& epilogue) {
+  const TensorDescription result = graph.tensors[static_cast<std::size_t>(graph.operations[0].outputs[0])];
+  const auto take = [&](TensorDescription tensor, std::string_view name) {
+    tensor.name = name;
+    graph.tensors.push_back(std::move(tensor));
+    return static_cast<int>(graph.tensors.size()) - 1;
+  };
+  // What the last operation made becomes virtual, and the next one's first input.
+  const auto append = [&](OperationKind kind, std::vector<int> others, std::string_view name) {
+    TensorDescription between = result;
+    between.type = Type::float32;
+    between.is_virtual = true;
+    OperationDescription next;
+    next.kind = kind;
+    next.inputs = {take(between, fmt::format("between{}", graph.operations.size()))};
+    next.inputs.insert(next.inputs.end(), others.begin(), others.end());
+    next.outputs = std::exchange(graph.operations.back().outputs, {next.inputs[0]});
+    graph.operations.push_back(next);
+    graph.name += fmt::format(" {}", name);
+  };
+  const auto add_bias = [&] {
+    const TensorDescription bias = tensor("", 1, result.dimensions[1], 1, 1, Type::float32);
+    append(OperationKind::add, {take(bias, bias_name)}, bias_name);
+  };
+  if (epilogue.bias && epilogue.bias_first) add_bias();
+  if (epilogue.residual) append(OperationKind::add, {take(result, residual_name)}, residual_name);
+  if (epilogue.bias && !epilogue.bias_first) add_bias();
+  if (epilogue.relu) append(OperationKind::relu, {}, "relu");
+  if (epilogue.mask) {
+    TensorDescription bits = result;
+    bits.type = Type::mask;
+    append(OperationKind::mask, {take(bits, mask_name)}, mask_name);
+  }
+  return graph;
+}
+
 }  // namespace
 
 Geometry geometry_of(const ConvolutionDescription& d) {
@@ -84,32 +121,12 @@ GraphDescription gradient_graph(const Geometry& geometry, Type type, ProductPrec
 }
 
 GraphDescription fused_graph(const Geometry& geometry, Type type, ProductPrecision products, const Epilogue& epilogue) {
-  GraphDescription graph = plain_graph(geometry, type, products);
-  graph.name += fmt::format("{}{}{}", epilogue.residual ? " residual" : "", epilogue.bias ? " bias" : "",
-                            epilogue.relu ? " relu" : "");
-  const TensorDescription y = graph.tensors[output_place];
-  const auto take = [&](TensorDescription tensor, std::string_view name) {
-    tensor.name = name;
-    graph.tensors.push_back(std::move(tensor));
-    return static_cast<int>(graph.tensors.size()) - 1;
-  };
-  // What the last operation made becomes virtual, and the next one's first input.
-  const auto append = [&](OperationKind kind, std::vector<int> others) {
-    TensorDescription between = y;
-    between.type = Type::float32;
-    between.is_virtual = true;
-    OperationDescription next;
-    next.kind = kind;
-    next.inputs = {take(between, fmt::format("between{}", graph.operations.size()))};
-    next.inputs.insert(next.inputs.end(), others.begin(), others.end());
-    next.outputs = std::exchange(graph.operations.back().outputs, {next.inputs[0]});
-    graph.operations.push_back(next);
-  };
-  if (epilogue.residual) append(OperationKind::add, {take(y, residual_name)});
-  if (epilogue.bias)
-    append(OperationKind::add, {take(tensor("", 1, geometry.out_channels, 1, 1, Type::float32), bias_name)});
-  if (epilogue.relu) append(OperationKind::relu, {});
-  return graph;
+  return with_epilogue(plain_graph(geometry, type, products), epilogue);
+}
+
+GraphDescription fused_gradient_graph(const Geometry& geometry, Type type, ProductPrecision products,
+                                      const Epilogue& epilogue) {
+  return with_epilogue(gradient_graph(geometry, type, products), epilogue);
 }
 
 }  // namespace blindspot::cuda

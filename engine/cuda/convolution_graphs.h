@@ -32,13 +32,19 @@ GraphDescription plain_graph(const Geometry& geometry, Type type, ProductPrecisi
 /// dx = dy ⋆ᵀ w.
 GraphDescription gradient_graph(const Geometry& geometry, Type type, ProductPrecision products);
 
+/// What follows a convolution or a gradient in its graph, in this order but for the bias; further tensors are named
+/// residual_name, bias_name and mask_name.
 struct Epilogue {
-  bool residual = false, bias = false, relu = false;
+  bool residual = false, bias = false, relu = false, mask = false;
+  bool bias_first = false;  ///< before the residual
 };
 
-/// y = relu?(x ⋆ w (+ residual) (+ bias)), in this order, for which cuDNN has the most kernels; further tensors are
-/// named residual_name and bias_name. The bias is float32: rounded to bf16 it alone takes a trained ResNet-20's logits
-/// from 1.0e-2 off to 1.3e-2, beyond PyTorch's autocast.
+/// y = relu?(x ⋆ w (+ residual) (+ bias)), or with the bias first: for which cuDNN has the better kernels differs
+/// between its versions. The bias is float32: rounded to bf16 it alone takes a trained ResNet-20's logits from 1.0e-2
+/// off to 1.3e-2, beyond PyTorch's autocast.
 GraphDescription fused_graph(const Geometry& geometry, Type type, ProductPrecision products, const Epilogue& epilogue);
+/// dx = mask? ⊙ (dy ⋆ᵀ w (+ residual)).
+GraphDescription fused_gradient_graph(const Geometry& geometry, Type type, ProductPrecision products,
+                                      const Epilogue& epilogue);
 
 }  // namespace blindspot::cuda

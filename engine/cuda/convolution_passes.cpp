@@ -27,31 +27,37 @@ std::size_t aligned(std::size_t bytes) {
 class PreparedGraph {
  public:
   PreparedGraph(CudaDevice& device, const GraphDescription& graph)
-      : plan_(device.libraries().plan(graph, device.workspace_limit())), memory_(graph.tensors.size()) {
+      : plan_(device.libraries().plan(graph, device.workspace_limit())),
+        memory_(graph.tensors.size()),
+        from_(static_cast<std::size_t>(graph.operations.front().inputs.front())),
+        to_(static_cast<std::size_t>(graph.operations.back().outputs.front())) {
     for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
       if (graph.tensors[i].name == residual_name) residual_ = &memory_[i];
       if (graph.tensors[i].name == bias_name) bias_ = &memory_[i];
+      if (graph.tensors[i].name == mask_name) mask_ = &memory_[i];
     }
   }
 
   std::string identity() const { return plan_->identity(); }
   std::size_t workspace_bytes() const { return plan_->workspace_bytes(); }
 
-  void run(const void* input, const void* filter, void* output, const float* bias, void* workspace,
-           cudaStream_t stream) {
-    memory_[input_place] = const_cast<void*>(input);
-    memory_[filter_place] = const_cast<void*>(filter);
-    memory_[output_place] = output;
+  void run(const PassArrays& arrays, void* output, void* workspace, cudaStream_t stream) {
+    memory_[from_] = const_cast<void*>(arrays.input);
+    memory_[filter_place] = const_cast<void*>(arrays.weight);
+    memory_[to_] = output;
     if (residual_ != nullptr) *residual_ = output;
-    if (bias_ != nullptr) *bias_ = const_cast<float*>(bias);
+    if (bias_ != nullptr) *bias_ = const_cast<float*>(arrays.bias);
+    if (mask_ != nullptr) *mask_ = arrays.mask;
     plan_->execute(memory_, plan_->workspace_bytes() == 0 ? nullptr : workspace, stream);
   }
 
  private:
   std::unique_ptr<GraphPlan> plan_;
   std::vector<void*> memory_;
+  std::size_t from_, to_;  // places of what is convolved and of what comes of it
   void** residual_ = nullptr;
   void** bias_ = nullptr;
+  void** mask_ = nullptr;
 };
 
 /// What both ways through cuDNN share. Scratch memory: first what the graph writes where that is not the output, then
@@ -102,7 +108,7 @@ class LibraryForward final : public LibraryPass {
 
   void run(const PassArrays& arrays, std::byte* scratch, cudaStream_t stream) override {
     void* const own = own_output(arrays, scratch);
-    graph_.run(arrays.input, arrays.weight, own, arrays.bias, workspace(scratch), stream);
+    graph_.run(arrays, own, workspace(scratch), stream);
     const kernels::Element element = element_of(type_);
     if (!fused_) {
       check(kernels::convolution_epilogue(own, accumulate_ ? arrays.output : nullptr, arrays.bias, arrays.output,
@@ -117,32 +123,29 @@ class LibraryForward final : public LibraryPass {
   bool fused_, accumulate_;
 };
 
-/// The gradient, as cuDNN's own or as a convolution with the turned weights, and a kernel that adds and masks.
+/// The gradient, as cuDNN's own or as a convolution with the turned weights; adding and masking in its graph, or by a
+/// kernel after it.
 class LibraryGradient final : public LibraryPass {
  public:
   LibraryGradient(CudaDevice& device, const ConvolutionDescription& d, const GraphDescription& graph, bool turned,
-                  bool adds)
-      : LibraryPass(device, graph, {d.batch, d.height, d.width, d.in_channels}, d.accumulate_gradient && !adds),
-        turned_(turned) {}
+                  bool fused)
+      : LibraryPass(device, graph, {d.batch, d.height, d.width, d.in_channels}, d.accumulate_gradient && !fused),
+        turned_(turned),
+        fused_(fused) {}
 
   bool wants_turned_weight() const override { return turned_; }
 
   void run(const PassArrays& arrays, std::byte* scratch, cudaStream_t stream) override {
     void* const own = own_output(arrays, scratch);
-    if (turned_) {
-      graph_.run(arrays.input, arrays.weight, own, nullptr, workspace(scratch), stream);
-    } else {
-      // The graph's "x" is what it writes, and its "y" what it reads.
-      graph_.run(own, arrays.weight, const_cast<void*>(arrays.input), nullptr, workspace(scratch), stream);
-    }
-    if (!has_own_output_ && arrays.mask == nullptr) return;
+    graph_.run(arrays, own, workspace(scratch), stream);
+    if (fused_ || (!has_own_output_ && arrays.mask == nullptr)) return;
     check(kernels::masked_sum(own, has_own_output_ ? arrays.output : nullptr, arrays.mask, arrays.output,
                               element_of(type_), output_.count(), stream),
           "masked_sum");
   }
 
  private:
-  bool turned_;
+  bool turned_, fused_;
 };
 
 /// Either direction of a convolution with 1×1 taps, in one kernel.
@@ -189,16 +192,26 @@ struct PassWay {
   std::function<std::unique_ptr<ConvolutionPass>()> make;
 };
 
-/// Adds the kernel for 1×1 taps where it can take the products.
-void add_pointwise(std::vector<PassWay>& ways, CudaDevice& device, const ConvolutionDescription& d, bool backward) {
+kernels::PointwiseSizes pointwise_sizes(const ConvolutionDescription& d, bool backward) {
   kernels::PointwiseSizes sizes = {d.batch * d.height * d.width, d.in_channels, d.out_channels};
   if (backward) std::swap(sizes.in_channels, sizes.out_channels);
-  const bool exact = device.activation_type() == Type::float32 && device.product_precision() == ProductPrecision::exact;
-  if (exact || d.kernel_height != 1 || d.kernel_width != 1 || d.stride != 1 ||
-      std::max({d.pad_top, d.pad_left, d.pad_bottom, d.pad_right}) != 0 ||
-      !kernels::takes_pointwise(sizes, device.shared_memory_limit())) {
-    return;
-  }
+  return sizes;
+}
+
+/// Whether float32 products may not be formed by tensor cores.
+bool is_exact(const CudaDevice& device) {
+  return device.activation_type() == Type::float32 && device.product_precision() == ProductPrecision::exact;
+}
+
+/// Whether the kernel for 1×1 taps can take the products.
+bool takes_pointwise(const CudaDevice& device, const ConvolutionDescription& d, bool backward) {
+  return !is_exact(device) && d.kernel_height == 1 && d.kernel_width == 1 && d.stride == 1 &&
+         std::max({d.pad_top, d.pad_left, d.pad_bottom, d.pad_right}) == 0 &&
+         kernels::takes_pointwise(pointwise_sizes(d, backward), device.shared_memory_limit());
+}
+
+void add_pointwise(std::vector<PassWay>& ways, CudaDevice& device, const ConvolutionDescription& d, bool backward) {
+  const kernels::PointwiseSizes sizes = pointwise_sizes(d, backward);
   ways.push_back({fmt::format("kernel {}", kernels::pointwise_revision), [&device, d, sizes, backward] {
                     return std::make_unique<PointwisePass>(device, sizes, backward, d);
                   }});
@@ -213,34 +226,46 @@ std::vector<PassWay> forward_ways(CudaDevice& device, const ConvolutionDescripti
   ways.push_back({"cuDNN and an epilogue", [&device, d, graph = plain_graph(geometry, type, products)] {
                     return std::make_unique<LibraryForward>(device, d, graph, false);
                   }});
-  ways.push_back(
-      {"cuDNN, fused", [&device, d, graph = fused_graph(geometry, type, products, {d.accumulate, true, d.relu})] {
-         return std::make_unique<LibraryForward>(device, d, graph, true);
-       }});
-  add_pointwise(ways, device, d, false);
+  const auto add_fused = [&](const char* name, const Epilogue& epilogue) {
+    ways.push_back({name, [&device, d, graph = fused_graph(geometry, type, products, epilogue)] {
+                      return std::make_unique<LibraryForward>(device, d, graph, true);
+                    }});
+  };
+  Epilogue epilogue = {.residual = d.accumulate, .bias = true, .relu = d.relu};
+  add_fused("cuDNN, fused", epilogue);
+  epilogue.bias_first = true;
+  if (epilogue.residual) add_fused("cuDNN, fused, bias first", epilogue);
+  if (takes_pointwise(device, d, false)) add_pointwise(ways, device, d, false);
   return ways;
 }
 
 /// cuDNN's gradient, or where the stride is 1 its convolution with the turned weights, which for float32 has better
-/// kernels and can add what dx holds.
+/// kernels; each with the adding and masking in its graph or after it. A fused graph's plans are compiled at run time:
+/// the gradient's is left out where the kernel for 1×1 taps does it all, and for exact products, of which cuDNN 9.19
+/// has one without tensor cores, that does not compile for every shape.
 std::vector<PassWay> gradient_ways(CudaDevice& device, const ConvolutionDescription& d) {
   const Geometry geometry = geometry_of(d);
   const Geometry turned = turned_geometry(geometry);
   const Type type = device.activation_type();
   const ProductPrecision products = device.product_precision();
   std::vector<PassWay> ways;
-  const auto add = [&](const char* name, GraphDescription graph, bool is_turned, bool adds) {
-    ways.push_back({name, [&device, d, graph = std::move(graph), is_turned, adds] {
-                      return std::make_unique<LibraryGradient>(device, d, graph, is_turned, adds);
+  const auto add = [&](const char* name, GraphDescription graph, bool is_turned, bool is_fused) {
+    ways.push_back({name, [&device, d, graph = std::move(graph), is_turned, is_fused] {
+                      return std::make_unique<LibraryGradient>(device, d, graph, is_turned, is_fused);
                     }});
   };
+  const Epilogue epilogue = {.residual = d.accumulate_gradient, .mask = d.mask_gradient};
+  // A pixel's bits have to fill whole bytes.
+  const bool fuses = (epilogue.residual || epilogue.mask) && (!epilogue.mask || d.in_channels % 8 == 0);
+  const bool has_kernel = takes_pointwise(device, d, true);
   add("cuDNN's gradient", gradient_graph(geometry, type, products), false, false);
+  if (fuses && !has_kernel && !is_exact(device))
+    add("cuDNN's gradient, fused", fused_gradient_graph(geometry, type, products, epilogue), false, true);
   if (geometry.stride == 1 && std::min({turned.pad_top, turned.pad_left, turned.pad_bottom, turned.pad_right}) >= 0) {
     add("cuDNN, turned", plain_graph(turned, type, products), true, false);
-    if (d.accumulate_gradient)
-      add("cuDNN, turned and added", fused_graph(turned, type, products, {true, false, false}), true, true);
+    if (fuses) add("cuDNN, turned and fused", fused_graph(turned, type, products, epilogue), true, true);
   }
-  add_pointwise(ways, device, d, true);
+  if (has_kernel) add_pointwise(ways, device, d, true);
   return ways;
 }
 

@@ -16,8 +16,10 @@ std::string_view text_of(Type type) {
       return "bfloat16";
     case Type::float16:
       return "float16";
+    case Type::mask:
+      return "mask";
     default:
-      throw Error(ErrorKind::fault, "a library takes float32, bfloat16 and float16 only");
+      throw Error(ErrorKind::fault, "a library takes float32, bfloat16, float16 and masks only");
   }
 }
 
@@ -35,6 +37,8 @@ std::string_view text_of(OperationKind kind) {
       return "add";
     case OperationKind::relu:
       return "relu";
+    case OperationKind::mask:
+      return "mask";
     case OperationKind::attention_forward:
       return "attention_forward";
     case OperationKind::attention_input_gradient:

@@ -27,6 +27,7 @@ enum class OperationKind : std::uint8_t {
   convolution_input_gradient,  ///< inputs dy, filter; output dx
   add,                         ///< inputs a, b (b may have dimensions of 1, which are repeated); output sum
   relu,                        ///< input x; output max(x, 0)
+  mask,                        ///< inputs x, bits (Type::mask); output x where the bit is set, else 0 (NaN too)
   attention_forward,           ///< inputs q, k, v; outputs o, log_sum_exp (float32 [N, heads, T, 1])
   attention_input_gradient,    ///< inputs q, k, v, o, do, log_sum_exp; outputs dq, dk, dv
 };
@@ -35,6 +36,8 @@ enum class OperationKind : std::uint8_t {
 inline constexpr std::string_view residual_name = "residual";
 /// What is added of this name is one number for each channel.
 inline constexpr std::string_view bias_name = "bias";
+/// What masks of this name is one bit a value: bit i % 8 of byte i / 8, i counting as the strides do.
+inline constexpr std::string_view mask_name = "mask";
 
 /// One operation; numbers are places in GraphDescription::tensors. Computes and accumulates in float32.
 struct OperationDescription {

@@ -54,8 +54,10 @@ frontend::DataType_t data_type(Type type) {
       return frontend::DataType_t::BFLOAT16;
     case Type::float16:
       return frontend::DataType_t::HALF;
+    case Type::mask:
+      return frontend::DataType_t::BOOLEAN;  // packed, eight to a byte, the lowest bit first
     default:
-      throw Error(ErrorKind::fault, "cuDNN is given float32, bfloat16 and float16 only");
+      throw Error(ErrorKind::fault, "cuDNN is given float32, bfloat16, float16 and masks only");
   }
 }
 
@@ -84,6 +86,8 @@ class Translation {
                       graph_.pointwise(input(operation, 0), input(operation, 1), mode(frontend::PointwiseMode_t::ADD)));
       case OperationKind::relu:
         return result(operation, 0, graph_.pointwise(input(operation, 0), mode(frontend::PointwiseMode_t::RELU_FWD)));
+      case OperationKind::mask:
+        return result(operation, 0, masked(operation));
       case OperationKind::attention_forward:
         return attention(operation);
       case OperationKind::attention_input_gradient:
@@ -140,6 +144,13 @@ class Translation {
                                  .set_post_padding(operation.pad_after)
                                  .set_stride(operation.stride)
                                  .set_dilation(std::vector<std::int64_t>(operation.stride.size(), 1)));
+  }
+
+  /// A product with the bits would leave NaN where they are not set.
+  Tensor masked(const OperationDescription& operation) {
+    const Tensor zero = graph_.tensor(0.0F);
+    return graph_.pointwise(input(operation, 0), zero, input(operation, 1),
+                            mode(frontend::PointwiseMode_t::BINARY_SELECT));
   }
 
   void attention(const OperationDescription& operation) {

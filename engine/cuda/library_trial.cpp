@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -84,6 +85,55 @@ std::vector<std::uint8_t> random_bytes(Type type, std::size_t bytes, std::uint32
     default:
       throw Error(ErrorKind::fault, "a trial knows float32, bfloat16, float16 and masks only");
   }
+}
+
+/// The values of an output; bits as 0 and 1.
+std::vector<float> numbers(Type type, std::span<const std::uint8_t> bytes) {
+  std::vector<float> values;
+  const auto read = [&]<typename Element>(Element element, const auto& convert) {
+    for (std::size_t i = 0; i + sizeof element <= bytes.size(); i += sizeof element) {
+      std::memcpy(&element, bytes.data() + i, sizeof element);
+      values.push_back(convert(element));
+    }
+  };
+  switch (type) {
+    case Type::bfloat16:
+      read(__nv_bfloat16{}, [](__nv_bfloat16 value) { return __bfloat162float(value); });
+      break;
+    case Type::float16:
+      read(__half{}, [](__half value) { return __half2float(value); });
+      break;
+    case Type::mask:
+      for (const std::uint8_t byte : bytes) {
+        for (unsigned bit = 0; bit < 8; ++bit) values.push_back(static_cast<float>(byte >> bit & 1U));
+      }
+      break;
+    default:
+      read(0.0F, [](float value) { return value; });
+      break;
+  }
+  return values;
+}
+
+constexpr float largest_share = 1.0F / 32;
+
+/// Whether no value is far off; NaN is.
+bool are_near(const std::vector<float>& values, const std::vector<float>& expected) {
+  float largest = 0, furthest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const float apart = std::abs(values[i] - expected[i]);
+    if (std::isnan(apart)) return false;
+    largest = std::max(largest, std::abs(expected[i]));
+    furthest = std::max(furthest, apart);
+  }
+  return furthest <= largest_share * largest;
+}
+
+/// Whether few bits differ: a value next to zero may round to either side of it.
+bool are_mostly_equal(const std::vector<float>& bits, const std::vector<float>& expected) {
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) different += bits[i] != expected[i] ? 1 : 0;
+  return static_cast<float>(different) <= largest_share * static_cast<float>(expected.size());
 }
 
 /// Fills device memory with one period, over and over. Without a period some megabytes are random enough.
@@ -221,6 +271,26 @@ bool Trial::gives_same_bits(const Run& run) {
   return runs_recorded(run, in_place()) && outputs() == first;
 }
 
+bool Trial::agrees(const Run& run, const Run& other) {
+  fill_outputs();
+  if (!runs(other)) return true;
+  const std::vector<std::vector<std::uint8_t>> expected = outputs();
+  fill_outputs();
+  if (!runs(run)) return false;
+  const std::vector<std::vector<std::uint8_t>> all = outputs();
+  std::size_t output = 0;
+  for (const TrialArray& array : arrays_) {
+    if (!array.output || array.bytes == 0) continue;
+    // Of equal slots one is enough.
+    const std::size_t count = array.period > 0 ? std::min(array.period, array.bytes) : array.bytes;
+    const std::vector<float> of_run = numbers(array.type, std::span(all[output]).first(count));
+    const std::vector<float> of_other = numbers(array.type, std::span(expected[output]).first(count));
+    if (!(array.type == Type::mask ? are_mostly_equal : are_near)(of_run, of_other)) return false;
+    ++output;
+  }
+  return true;
+}
+
 std::vector<std::vector<std::uint8_t>> Trial::outputs() const {
   std::vector<std::vector<std::uint8_t>> all;
   for (std::size_t i = 0; i < arrays_.size(); ++i) {
@@ -241,6 +311,14 @@ std::vector<void*> Trial::in_place() {
   }
   check(cudaDeviceSynchronize(), name_);
   return pointers;
+}
+
+void Trial::fill_outputs() {
+  std::uint32_t seed = static_cast<std::uint32_t>(arrays_.size());
+  for (std::size_t i = 0; i < arrays_.size(); ++i) {
+    if (arrays_[i].output && arrays_[i].bytes > 0) check(fill(pointers_[i], arrays_[i], ++seed), name_);
+  }
+  check(cudaDeviceSynchronize(), name_);
 }
 
 void Trial::clear_outputs() {

@@ -1,6 +1,7 @@
 // Memory, clock and judge of a search on the GPU: random data of the shape in question, runs timed with events, the
 // cache emptied before each, and the test that every plan has to pass: the same bits twice, in every slot of the batch,
-// in place and played from a recording. May use the CUDA runtime and device.h.
+// in place and played from a recording; and the comparison of one way's numbers with another's. May use the CUDA
+// runtime and device.h.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -42,6 +43,10 @@ class Trial {
   /// Whether every run gives the same bits, inputs in place or not, recorded as the walk records it or not, and every
   /// slot of the outputs the same as the first.
   bool gives_same_bits(const Run& run);
+  /// Whether the outputs are those of another run but for rounding, with something in them before: no value is further
+  /// off than 1/32 of the largest, and no more of a mask's bits. Nothing to compare with, and true, where the other
+  /// does not run.
+  bool agrees(const Run& run, const Run& other);
 
  private:
   void take_everything();
@@ -53,6 +58,7 @@ class Trial {
   /// Memory of all outputs, one after the other.
   std::vector<std::vector<std::uint8_t>> outputs() const;
   void clear_outputs();
+  void fill_outputs();
   /// Pointers with inputs in place, their data copied there.
   std::vector<void*> in_place();
 

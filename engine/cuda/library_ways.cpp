@@ -25,7 +25,8 @@ std::optional<std::size_t> kept_number(const PlanCache& cache, const PlanKey& ke
 
 std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& arrays, std::span<const WayMaker> ways,
                         PlanCache& cache) {
-  std::string last_reason = "none gives the same bits in every slot of the batch and from a recording";
+  std::string last_reason =
+      "none gives the same bits in every slot of the batch and from a recording, and the numbers of the first";
   /// Whether the call came to its end. Want of memory is no fault of the way's: with another in its place the choice,
   /// and with it the bits, would depend on what else is on the GPU.
   const auto succeeds = [&](const auto& call) {
@@ -43,7 +44,7 @@ std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& array
   const std::optional<std::size_t> kept = kept_number(cache, key, ways.size());
   if (kept && succeeds([&] { ways[*kept](); })) return *kept;
   // Before the trial takes memory: making a way may take as much for a trial of its own.
-  std::vector<Way> made(ways.size());
+  std::vector<Way> made(ways.size());  // one without `run` could not be made
   std::vector<PlanCandidate> candidates;
   for (std::size_t number = 0; number < ways.size(); ++number) {
     if (succeeds([&] { made[number] = ways[number](); })) candidates.push_back({false, number});
@@ -58,7 +59,12 @@ std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& array
   PlanTrial trial;
   trial.make = [&](std::size_t number) { return succeeds([&] { data.workspace(made[number].scratch_bytes); }); };
   trial.milliseconds = [&](std::size_t number) { return data.milliseconds(run(number)); };
-  trial.check = [&](std::size_t number) { return data.gives_same_bits(run(number)); };
+  trial.check = [&](std::size_t number) {
+    if (!data.gives_same_bits(run(number))) return false;
+    if (number == 0 || !made[0].run) return true;
+    data.workspace(std::max(made[0].scratch_bytes, made[number].scratch_bytes));  // one memory for both
+    return data.agrees(run(number), run(0));
+  };
   const std::optional<std::size_t> best = fastest(candidates, trial);
   if (!best) throw Error(ErrorKind::device, fmt::format("{}: {}", key.description, last_reason));
   cache.keep(key, {fmt::format("{}: way {}", key.description, *best), {static_cast<std::uint8_t>(*best)}});

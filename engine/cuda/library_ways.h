@@ -11,7 +11,8 @@
 
 namespace blindspot::cuda {
 
-/// Number of the fastest way that gives the same bits twice and in every slot. `key.description` names the work.
+/// Number of the fastest way that gives the same bits twice and in every slot, and whose numbers are the first way's
+/// but for rounding: what a library means by a description is not taken on trust. `key.description` names the work.
 /// Throws Error(device) where none does, with what the last one said; OutOfMemory where one lacks memory.
 std::size_t fastest_way(const PlanKey& key, const std::vector<TrialArray>& arrays, std::span<const WayMaker> ways,
                         PlanCache& cache);

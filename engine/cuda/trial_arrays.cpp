@@ -23,6 +23,12 @@ bool is_filter(const GraphDescription& graph, std::size_t place) {
   });
 }
 
+/// Of a mask's bits those of an image, or of a pixel, fill whole bytes.
+std::size_t bytes_of(Type type, std::int64_t elements) {
+  const auto count = static_cast<std::size_t>(elements);
+  return type == Type::mask ? (count + 7) / 8 : count * element_bytes(type);
+}
+
 }  // namespace
 
 std::vector<TrialArray> trial_arrays(const GraphDescription& graph) {
@@ -37,9 +43,9 @@ std::vector<TrialArray> trial_arrays(const GraphDescription& graph) {
     TrialArray array{tensor.type, 0, is_output(graph, i), 0, in_place_of};
     std::int64_t last = 0;  // place of the last element
     for (std::size_t d = 0; d < tensor.dimensions.size(); ++d) last += (tensor.dimensions[d] - 1) * tensor.strides[d];
-    if (!tensor.is_virtual) array.bytes = static_cast<std::size_t>(last + 1) * element_bytes(tensor.type);
+    if (!tensor.is_virtual) array.bytes = bytes_of(tensor.type, last + 1);
     if (tensor.dimensions[0] == batch && batch > 1 && !is_filter(graph, i)) {
-      array.period = static_cast<std::size_t>(tensor.strides[0]) * element_bytes(tensor.type);
+      array.period = bytes_of(tensor.type, tensor.strides[0]);
     }
     arrays.push_back(array);
   }

@@ -87,6 +87,21 @@ TEST_CASE("graphs that make no sense are refused") {
   }
 }
 
+TEST_CASE("a mask is of bits, eight channels to a byte, as large as what it masks") {
+  GraphDescription graph = small_convolution();
+  graph.tensors.push_back({"between", {2, 8, 4, 4}, {128, 1, 32, 8}, Type::float32, true});
+  graph.tensors.push_back({"mask", {2, 8, 4, 4}, {128, 1, 32, 8}, Type::mask, false});
+  graph.operations[0].outputs = {3};
+  graph.operations.push_back({OperationKind::mask, {3, 4}, {2}, {}, {}, {}, 1});
+  CHECK_FALSE(refused(graph));
+  GraphDescription of_bytes = graph;
+  of_bytes.tensors[4].type = Type::float32;
+  CHECK(refused(of_bytes));
+  GraphDescription of_a_channel = graph;
+  of_a_channel.tensors[4].dimensions[1] = 1;
+  CHECK(refused(of_a_channel));
+}
+
 TEST_CASE("products that make no sense are refused") {
   CHECK_FALSE(refused(small_product()));
   for (const ProductChange& change : std::vector<ProductChange>{

@@ -62,7 +62,9 @@ TEST_CASE("convolutions without fused graphs") {
 }
 
 TEST_CASE("every way of a convolution: by the library, fused or not, as a gradient or turned, and by the kernel") {
-  // The second way forward is the fused graph; of 1×1 taps the third is the kernel, which leaves exact products alone.
+  // Forward: plain, fused, with the bias first where something is added, and of 1×1 taps the kernel. Backward: plain,
+  // fused where the kernel is not, turned, turned and fused, and the kernel. Exact products have neither the kernel nor
+  // the fused gradient.
   constexpr std::size_t most_ways = 4;
   for (const Precision precision : precisions) {
     for (std::size_t way = 0; way < most_ways; ++way) {
@@ -72,9 +74,11 @@ TEST_CASE("every way of a convolution: by the library, fused or not, as a gradie
       const auto device = cuda::make_device({precision, 0}, libraries);
       check_rows(convolution_cases(), "convolution", *device);
       const ReferenceCounters& counters = libraries->counters();
-      CHECK((counters.ways[way] > 0) == (way < most_ways - 1 || precision != Precision::fp32));
+      const bool exact = precision == Precision::fp32;
+      CHECK((counters.ways[way] > 0) == (way < most_ways - 1 || !exact));
       CHECK(counters.convolution_gradients > 0);  // of strides above 1 there is no other
       CHECK(counters.plain_convolutions > 0);
+      CHECK((counters.fused_gradients > 0) == (way % 2 == 1 && !exact));  // of a stride's two ways the second
     }
   }
 }

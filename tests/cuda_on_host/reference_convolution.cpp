@@ -109,6 +109,13 @@ void check_operation(const GraphDescription& graph, const OperationDescription& 
       expect_counts(1, 1);
       require(sizes(operation.inputs[0]) == sizes(operation.outputs[0]), graph);
       break;
+    case OperationKind::mask:
+      expect_counts(2, 1);
+      require(sizes(operation.inputs[0]) == sizes(operation.outputs[0]), graph);
+      require(sizes(operation.inputs[1]) == sizes(operation.outputs[0]), graph);
+      // Whole bytes for a pixel.
+      require(tensor(operation.inputs[1]).type == Type::mask && sizes(operation.inputs[1])[1] % 8 == 0, graph);
+      break;
     case OperationKind::attention_forward:
     case OperationKind::attention_input_gradient: {
       const bool forward = operation.kind == OperationKind::attention_forward;
@@ -189,6 +196,14 @@ Values sum(const Values& a, const Values& b) {
 Values relu(const Values& x) {
   Values result = x;
   for (double& value : result.values) value = value <= 0 ? 0 : value;  // NaN stays
+  return result;
+}
+
+Values masked(const Values& x, const Values& bits) {
+  Values result = x;
+  for (std::size_t i = 0; i < result.values.size(); ++i) {
+    if (bits.values[i] == 0) result.values[i] = 0;
+  }
   return result;
 }
 

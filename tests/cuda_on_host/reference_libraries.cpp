@@ -85,6 +85,9 @@ class Evaluation {
       case OperationKind::relu:
         put(out[0], relu(value(in[0])));
         break;
+      case OperationKind::mask:
+        put(out[0], masked(value(in[0]), value(in[1])));
+        break;
       case OperationKind::attention_forward: {
         const Values q = value(in[0]);
         const Values k = value(in[1]);
@@ -144,7 +147,7 @@ void count(const GraphDescription& graph, ReferenceCounters& counters) {
       ++(graph.operations.size() > 1 ? counters.fused_convolutions : counters.plain_convolutions);
       break;
     case OperationKind::convolution_input_gradient:
-      ++counters.convolution_gradients;
+      ++(graph.operations.size() > 1 ? counters.fused_gradients : counters.convolution_gradients);
       break;
     case OperationKind::attention_forward:
       ++counters.attentions;

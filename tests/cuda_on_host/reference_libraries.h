@@ -22,7 +22,7 @@ struct ReferenceOptions {
 
 /// How often what was computed, replays of captured work included.
 struct ReferenceCounters {
-  std::int64_t plain_convolutions = 0, fused_convolutions = 0, convolution_gradients = 0;
+  std::int64_t plain_convolutions = 0, fused_convolutions = 0, convolution_gradients = 0, fused_gradients = 0;
   std::int64_t attentions = 0, attention_gradients = 0, products = 0;
   std::array<std::int64_t, 4> ways{};  ///< how often each was said to be the fastest
 };

@@ -21,6 +21,8 @@ Values convolution_gradient(const Values& dy, const Values& filter, const cuda::
 /// b's sizes of 1 are repeated.
 Values sum(const Values& a, const Values& b);
 Values relu(const Values& x);
+/// x where bits is not 0, else 0.
+Values masked(const Values& x, const Values& bits);
 
 /// q, k, v [N, heads, T, width] → o and log_sum_exp [N, heads, T, 1].
 std::array<Values, 2> attention(const std::array<const Values*, 3>& qkv, double scale);

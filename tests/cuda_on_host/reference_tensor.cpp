@@ -68,7 +68,8 @@ void check_tensor(const TensorDescription& tensor) {
     throw Error(ErrorKind::fault, fmt::format("the tensor '{}' {}", tensor.name, reason));
   };
   if (tensor.dimensions.size() != 4 || tensor.strides.size() != 4) refuse("has not four dimensions");
-  if (tensor.type != Type::float32 && tensor.type != Type::bfloat16 && tensor.type != Type::float16) {
+  if (tensor.type != Type::float32 && tensor.type != Type::bfloat16 && tensor.type != Type::float16 &&
+      tensor.type != Type::mask) {
     refuse("is of no type that the libraries know");
   }
   // From the fastest dimension on, each stride must step over all that the faster ones reach.
@@ -88,7 +89,8 @@ void check_tensor(const TensorDescription& tensor) {
 std::size_t extent_bytes(const TensorDescription& tensor) {
   std::int64_t last = 0;
   for (std::size_t i = 0; i < tensor.dimensions.size(); ++i) last += (tensor.dimensions[i] - 1) * tensor.strides[i];
-  return static_cast<std::size_t>(last + 1) * element_bytes(tensor.type);
+  const auto count = static_cast<std::size_t>(last + 1);
+  return tensor.type == Type::mask ? (count + 7) / 8 : count * element_bytes(tensor.type);
 }
 
 std::vector<std::int64_t> sizes_of(const TensorDescription& tensor, Layout layout) {
@@ -118,6 +120,8 @@ double element_at(Type type, const void* memory, std::int64_t element) {
       return static_cast<double>(__bfloat162float(read<__nv_bfloat16>(memory, element)));
     case Type::float16:
       return static_cast<double>(__half2float(read<__half>(memory, element)));
+    case Type::mask:
+      return read<std::uint8_t>(memory, element / 8) >> (element % 8) & 1;
     default:
       return static_cast<double>(read<float>(memory, element));
   }

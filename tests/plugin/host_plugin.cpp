@@ -1,6 +1,7 @@
 // The CUDA device on the host execution of CUDA as a plug-in, so that the program itself runs on a "GPU" in a test.
 // Faults are asked for by environment: $HOST_GPU_LOST_AFTER launches the device is lost, $HOST_GPU_MEMORY bytes are all
-// it has.
+// it has. $HOST_GPU_WAY is the number of the way that is the fastest, whatever the sizes, so that a number does not
+// depend on how many images there are at a time.
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -42,8 +43,10 @@ std::unique_ptr<blindspot::Device> make_device(int number, Precision precision) 
     return true;
   }();
   (void)faults_are_set;
+  blindspot::tests::ReferenceOptions options;
+  if (const std::int64_t way = number_in("HOST_GPU_WAY"); way > 0) options.way = static_cast<std::size_t>(way);
   return blindspot::cuda::make_device({.precision = precision, .number = number},
-                                      std::make_shared<blindspot::tests::ReferenceLibraries>());
+                                      std::make_shared<blindspot::tests::ReferenceLibraries>(options));
 }
 
 }  // namespace

@@ -136,10 +136,36 @@ class OnTheHost(unittest.TestCase):
                 return
         self.fail("the batch was never halved")
 
+    def test_an_evaluation_whose_device_is_lost_keeps_its_pairs_and_goes_on(self):
+        def evaluate(name, **environment):
+            return run("evaluate", "demo-resnet", "--device", "cuda", "--batch", 1, "--images", self.root / "pictures",
+                       "--rounds", 1, "--iterations", 6, "-o", self.root / name, **environment)
+
+        def pairs(name):
+            with contextlib.closing(sqlite3.connect(self.root / name)) as rows:
+                return rows.execute("SELECT * FROM pairs ORDER BY 1, 2, 3, 4").fetchall()
+
+        whole = evaluate("undisturbed.db")
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        expected = pairs("undisturbed.db")
+        kept = []
+        for lost_at in range(500, 40000, 250):
+            lost = evaluate("lost.db", HOST_GPU_LOST_AFTER=str(lost_at))
+            self.assertEqual(lost.returncode, 4, lost.stderr)
+            self.assertIn("blindspot: ", lost.stderr)
+            kept = pairs("lost.db") if (self.root / "lost.db").exists() else []
+            if kept:
+                break
+        self.assertLess(len(kept), len(expected))
+        self.assertEqual(kept, [pair for pair in expected if pair in kept])
+        again = evaluate("lost.db")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(pairs("lost.db"), expected)
+
     def test_a_triangle_of_which_less_fits_at_a_time_has_the_same_values(self):
         def triangle(**environment):
             done = run("triangle", "demo-resnet", *self.pictures[:3], "--device", "cuda", "--precision", "fp32", "--json",
-                       **environment)
+                       HOST_GPU_WAY="1", **environment)
             self.assertIn(done.returncode, (0, 4), done.stderr)
             document = json.loads(done.stdout) if done.returncode == 0 else {"batch": 0}
             return document.pop("batch"), document

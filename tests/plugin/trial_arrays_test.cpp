@@ -38,6 +38,21 @@ std::size_t place_of(const GraphDescription& graph, std::string_view name) {
   return place;
 }
 
+TEST_CASE("a mask is a bit a value") {
+  for (const std::int64_t batch : {1, 3}) {
+    for (const std::int64_t size : {1, 5}) {
+      const GraphDescription graph = graph_of(batch, size, Type::bfloat16, {.residual = true, .mask = true});
+      const TrialArray mask = trial_arrays(graph)[place_of(graph, "mask")];
+      const auto image_bytes = static_cast<std::size_t>(size * size * channels / 8);
+      CHECK(mask.type == Type::mask);
+      CHECK_FALSE(mask.output);
+      CHECK(mask.in_place_of == -1);
+      CHECK(mask.bytes == static_cast<std::size_t>(batch) * image_bytes);
+      CHECK(mask.period == (batch > 1 ? image_bytes : 0));
+    }
+  }
+}
+
 TEST_CASE("the residual alone lies in the output's memory, also where a bias has the output's sizes") {
   for (const std::int64_t batch : {1, 3}) {
     for (const std::int64_t size : {1, 5}) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -88,6 +89,34 @@ TEST_CASE("a way that cannot be made, or does not do what it must, is not taken"
   int made = 0;
   const std::vector<WayMaker> ways{impossible("no engine"), wrong(), copying(5, made)};
   CHECK(fastest_way(key("one"), image_arrays(), ways, cache) == 2);
+}
+
+TEST_CASE("a way of other numbers than the first is not taken, one of other rounding is") {
+  const TemporaryFolder folder;
+  PlanCache cache = cache_in(folder);
+  int made = 0;
+  // y ← a·x + b·y, at once.
+  const auto other = [](float a, float b) -> WayMaker {
+    return [a, b] {
+      return Way{2 * scratch_bytes, [a, b](std::span<void* const> at, void* scratch, cudaStream_t) {
+                   std::fill_n(static_cast<char*>(scratch), 2 * scratch_bytes, 'x');
+                   const auto* const x = static_cast<const float*>(at[0]);
+                   auto* const y = static_cast<float*>(at[1]);
+                   for (std::size_t i = 0; i < images * 3; ++i) y[i] = a * x[i] + b * y[i];
+                 }};
+    };
+  };
+  const auto chosen = [&](const char* work, const WayMaker& way) {
+    return fastest_way(key(work), image_arrays(), std::vector{copying(20, made), way}, cache);
+  };
+  CHECK(chosen("the same", other(1, 0)) == 1);
+  CHECK(chosen("rounded", other(1.01F, 0)) == 1);
+  CHECK(chosen("of other sign", other(-1, 0)) == 0);
+  CHECK(chosen("far off", other(1.1F, 0)) == 0);
+  CHECK(chosen("added to what was there", other(1, 1)) == 0);
+  CHECK(chosen("not a number", other(std::numeric_limits<float>::quiet_NaN(), 0)) == 0);
+  const std::vector<WayMaker> without_first{impossible("no engine"), other(-1, 0)};
+  CHECK(fastest_way(key("without a first"), image_arrays(), without_first, cache) == 1);
 }
 
 TEST_CASE("a choice stays while its way can be made, and is made anew when it cannot") {
