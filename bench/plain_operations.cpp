@@ -115,10 +115,14 @@ void run_network_input(benchmark::State& state, Device& device, bool gradient) {
 
 void run_projection(benchmark::State& state, Device& device, bool) {
   const Array gradient = random_floats(device, images);
-  const Array image = random_floats(device, images);
+  Array image = random_floats(device, images);
   const Array target = random_floats(device, images);
+  const Array candidate = random_floats(device, images);
+  Array accepted = device.array(Type::uint8, {batch});
+  device.upload(std::vector<std::uint8_t>(batch, 1), accepted);
   Array coefficient = device.array(Type::float32, {batch});
-  time_call(state, 3 * image.bytes(), [&] { device.projection(gradient, image, target, false, coefficient); });
+  const ProjectionArrays arrays{gradient, target, candidate, accepted, image, coefficient};
+  time_call(state, 4 * image.bytes(), [&] { device.projection({}, arrays); });
 }
 
 void run_step(benchmark::State& state, Device& device, bool) {
@@ -134,7 +138,7 @@ void run_step(benchmark::State& state, Device& device, bool) {
   Array candidate = device.array(Type::float32, images);
   Array input = device.activation(network_images);
   const StepArrays arrays{gradient, inverse_scale, coefficient, target, image, held, adversarial, candidate};
-  const StepDescription step{0.01F, true, 0.002F, false};
+  const StepDescription step{0.01F, true, 0.002F};
   time_call(state, 6 * image.bytes() + input.bytes(), [&] { device.step(step, arrays, layout, input); });
 }
 

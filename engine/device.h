@@ -180,6 +180,18 @@ struct StepDescription {
   bool adversarial = false;           ///< subtract A
   float adversarial_step = 0;         ///< a_max; A ← clamp(A + (a_max/2)·J, ±a_max)
   bool zero_gradient_is_nan = false;  ///< mode reference: J·J = 0 divides by zero, as the authors' code does
+  bool poison = false;                ///< mode reference: x ← x + 0·candidate where it was not accepted; NaN spreads
+};
+
+/// What Device::projection reads and writes, for B images: float32 [B, 3, H, W], `accepted` uint8 [B], `coefficient`
+/// float32 [B].
+struct ProjectionArrays {
+  const Array& gradient;   ///< J
+  const Array& target;     ///< t
+  const Array& candidate;  ///< the round before's
+  const Array& accepted;   ///< what became of it, [B]
+  Array& image;            ///< x, brought up to date
+  Array& coefficient;      ///< [B]
 };
 
 /// What Device::step reads and writes, for B images: float32 [B, 3, H, W] or [B], `held` uint8 [B].
@@ -309,11 +321,11 @@ class Device {
   /// for each image so that the largest entry lies in [1/2, 1); inverse_scale [N] = 2^−k. All entries zero: scale 1.
   virtual void cross_entropy_seed(const Array& logits, const Array& classes, Array& seed, Array& inverse_scale) = 0;
 
-  // The walk, on float32 [B, 3, H, W] and for each image on its own.
-  /// coefficient[b] = (J·v)/(J·J), v = target − image, both dot products in double; a device may scale J by its
-  /// largest magnitude first (the coefficient is that of J as passed). J = 0: coefficient 0, or NaN if asked.
-  virtual void projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
-                          Array& coefficient) = 0;
+  // The walk, on float32 [B, 3, H, W] and for each image on its own: its update is projection, step.
+  /// x[b] ← candidate[b] where accepted[b]; then coefficient[b] = (J·v)/(J·J), v = target − x, both dot products in
+  /// double; a device may scale J by its largest magnitude first (the coefficient is that of J as passed). J = 0:
+  /// coefficient 0, or NaN if asked.
+  virtual void projection(const StepDescription& step, const ProjectionArrays& arrays) = 0;
   /// A ← clamp(A + (a_max/2)·inverse_scale·J, ±a_max); candidate = clamp(x + η(v − coefficient·J) − [adversarial] A, 0,
   /// 1); where held[b] the candidate is x and A stays. input = network_input(candidate).
   virtual void step(const StepDescription& step, const StepArrays& arrays, const InputLayout& layout, Array& input) = 0;

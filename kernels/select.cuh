@@ -1,4 +1,5 @@
-// Which images of a batch are kept: the walk's decision, taking over accepted images, and notes of both for the host.
+// Which images of a batch are kept: the walk's decision, taking over what was accepted (the walk's own images are taken
+// over by walk_projection), and notes of both for the host.
 // Launchers only; layouts and formulas in select.cu.
 #pragma once
 

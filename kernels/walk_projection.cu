@@ -1,9 +1,11 @@
-// coefficient[b] = (J·v)/(J·J), v = t − x; J, x, t float32 [B, count], coefficient float32 [B].
+// x ← x' where the candidate x' of the round before was accepted (else with poison x + 0·x'); coefficient[b] =
+// (J·v)/(J·J), v = t − x; J, x, x', t float32 [B, count], coefficient float32 [B].
 //
-// Bytes an element: 12, each array once. Products and sums are double throughout: squares of the smallest and the
-// largest float32 lie far inside its range, so that J needs no scaling by its largest magnitude, and one pass does.
-// First every part of an image is summed by a block of its own (scratch double [B, parts, 2]: J·v, J·J), then a warp
-// sums the parts of an image; the order depends on `count` alone.
+// Bytes an element: 12 where nothing was accepted, 16 where it was (x is then only written), 20 with poison. Products
+// and sums are double throughout: squares of the smallest and the largest float32 lie far inside its range, so that J
+// needs no scaling by its largest magnitude, and one pass does. First every part of an image is summed by a block of
+// its own (scratch double [B, parts, 2]: J·v, J·J), then a warp sums the parts of an image; the order depends on
+// `count` alone.
 #include "kernels/walk_projection.cuh"
 
 #include "kernels/double_sums.cuh"
@@ -12,19 +14,28 @@
 namespace blindspot::kernels {
 namespace {
 
-struct ProjectionArrays {
-  const float *gradient, *image, *target;
-};
-
 __global__ void __launch_bounds__(part_threads)
-    projection_parts_kernel(ImageParts images, ProjectionArrays arrays, double* scratch) {
+    projection_parts_kernel(ImageParts images, WalkProjectionArrays arrays, bool poison) {
   const std::int64_t offset = images.image() * images.count;
+  const bool accepted = arrays.accepted[images.image()] != 0;
+  const float* stands_at = accepted ? arrays.candidate : arrays.image;
   Pack<float> gradient[part_packs], image[part_packs], target[part_packs];
 #pragma unroll
   for (int k = 0; k < part_packs; ++k) {
     gradient[k] = images.load(arrays.gradient + offset, images.start(k));
-    image[k] = images.load(arrays.image + offset, images.start(k));
+    image[k] = images.load(stands_at + offset, images.start(k));
     target[k] = images.load(arrays.target + offset, images.start(k));
+  }
+  if (accepted || poison) {
+#pragma unroll
+    for (int k = 0; k < part_packs; ++k) {
+      if (!accepted) {
+        const Pack<float> rejected = images.load(arrays.candidate + offset, images.start(k));
+#pragma unroll
+        for (int i = 0; i < Pack<float>::size; ++i) image[k].values[i] += 0.0F * rejected.values[i];
+      }
+      images.store(image[k], arrays.image + offset, images.start(k));
+    }
   }
   double sums[2] = {0, 0};
 #pragma unroll
@@ -39,8 +50,8 @@ __global__ void __launch_bounds__(part_threads)
   }
   block_sums<part_threads>(sums);
   if (threadIdx.x != 0) return;
-  scratch[std::int64_t{blockIdx.x} * 2] = sums[0];
-  scratch[std::int64_t{blockIdx.x} * 2 + 1] = sums[1];
+  arrays.scratch[std::int64_t{blockIdx.x} * 2] = sums[0];
+  arrays.scratch[std::int64_t{blockIdx.x} * 2 + 1] = sums[1];
 }
 
 /// One warp an image.
@@ -65,16 +76,14 @@ std::int64_t walk_projection_scratch(std::int64_t images, std::int64_t count) {
   return images * parts_of(count) * 2;
 }
 
-cudaError_t walk_projection(const float* gradient, const float* image, const float* target, std::int64_t images,
-                            std::int64_t count, bool zero_gradient_is_nan, double* scratch, float* coefficient,
-                            cudaStream_t stream) {
-  const bool aligned =
-      images_on_packs(gradient, count) && images_on_packs(image, count) && images_on_packs(target, count);
-  const ProjectionArrays arrays = {gradient, image, target};
-  const cudaError_t status = launch_parts(projection_parts_kernel, images, count, aligned, stream, arrays, scratch);
+cudaError_t walk_projection(const WalkProjection& how, const WalkProjectionArrays& arrays, std::int64_t images,
+                            std::int64_t count, cudaStream_t stream) {
+  const bool aligned = images_on_packs(arrays.gradient, count) && images_on_packs(arrays.target, count) &&
+                       images_on_packs(arrays.candidate, count) && images_on_packs(arrays.image, count);
+  const cudaError_t status = launch_parts(projection_parts_kernel, images, count, aligned, stream, arrays, how.poison);
   if (status != cudaSuccess) return status;
-  return launch(projection_kernel, dim3(static_cast<unsigned>(images)), dim3(32), 0, stream, scratch,
-                static_cast<int>(parts_of(count)), zero_gradient_is_nan, coefficient);
+  return launch(projection_kernel, dim3(static_cast<unsigned>(images)), dim3(32), 0, stream, arrays.scratch,
+                static_cast<int>(parts_of(count)), how.zero_gradient_is_nan, arrays.coefficient);
 }
 
 }  // namespace blindspot::kernels

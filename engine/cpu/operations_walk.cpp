@@ -139,21 +139,29 @@ void CpuDevice::cross_entropy_seed(const Array& logits, const Array& classes, Ar
   });
 }
 
-void CpuDevice::projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
-                           Array& coefficient) {
-  const std::int64_t total = gradient.shape().count();
-  const std::int64_t images = coefficient.shape().count();
-  require(are_floats(gradient, total) && are_floats(image, total) && are_floats(target, total) &&
-              are_floats(coefficient, gradient.shape()[0]),
+/// What is taken over is still in the cache when it is multiplied.
+void CpuDevice::projection(const StepDescription& step, const ProjectionArrays& arrays) {
+  const std::int64_t total = arrays.gradient.shape().count();
+  const std::int64_t images = arrays.gradient.shape()[0];
+  require(are_floats(arrays.gradient, total) && are_floats(arrays.target, total) &&
+              are_floats(arrays.candidate, total) && are_floats(arrays.image, total) &&
+              arrays.accepted.type() == Type::uint8 && arrays.accepted.shape().count() == images &&
+              are_floats(arrays.coefficient, images),
           "projection");
-  const std::int64_t count = elements_per_image(gradient);
+  const std::int64_t count = elements_per_image(arrays.gradient);
   const std::int64_t chunks = chunks_of(count);
   // [B, chunks, 2] doubles, seen as twice as many float32.
   const Array partial = array(Type::float32, {images, chunks, 4});
   over_chunks(*this, images, count, [&](std::int64_t b, std::int64_t first, std::int64_t part) {
     const std::int64_t at = b * count + first;
-    const GradientProducts products = kernels().gradient_products(
-        elements<float>(gradient) + at, elements<float>(image) + at, elements<float>(target) + at, part);
+    float* const image = elements<float>(arrays.image) + at;
+    if (elements<std::uint8_t>(arrays.accepted)[b] != 0) {
+      std::copy_n(elements<float>(arrays.candidate) + at, part, image);
+    } else if (step.poison) {
+      kernels().float32.poison(elements<float>(arrays.candidate) + at, image, part);
+    }
+    const GradientProducts products = kernels().gradient_products(elements<float>(arrays.gradient) + at, image,
+                                                                  elements<float>(arrays.target) + at, part);
     auto* to = elements<double>(partial) + (b * chunks + first / chunk_elements) * 2;
     to[0] = products.with_direction;
     to[1] = products.with_itself;
@@ -166,8 +174,9 @@ void CpuDevice::projection(const Array& gradient, const Array& image, const Arra
         with_direction += elements<double>(partial)[chunk * 2];
         with_itself += elements<double>(partial)[chunk * 2 + 1];
       }
-      const float of_zero = zero_gradient_is_nan ? nan : 0.0F;
-      elements<float>(coefficient)[b] = with_itself == 0 ? of_zero : static_cast<float>(with_direction / with_itself);
+      const float of_zero = step.zero_gradient_is_nan ? nan : 0.0F;
+      elements<float>(arrays.coefficient)[b] =
+          with_itself == 0 ? of_zero : static_cast<float>(with_direction / with_itself);
     }
   });
 }

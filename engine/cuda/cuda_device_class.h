@@ -96,8 +96,7 @@ class CudaDevice final : public Device {
   // operations_walk.cpp
   void probability(const Array& logits, const Array& classes, Array& probability) override;
   void cross_entropy_seed(const Array& logits, const Array& classes, Array& seed, Array& inverse_scale) override;
-  void projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
-                  Array& coefficient) override;
+  void projection(const StepDescription& step, const ProjectionArrays& arrays) override;
   void step(const StepDescription& step, const StepArrays& arrays, const InputLayout& layout, Array& input) override;
   void accept(const Array& start_probability, const Array& candidate_probability, float delta,
               Array& accepted) override;

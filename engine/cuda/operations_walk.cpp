@@ -40,20 +40,25 @@ void CudaDevice::cross_entropy_seed(const Array& logits, const Array& classes, A
   });
 }
 
-void CudaDevice::projection(const Array& gradient, const Array& image, const Array& target, bool zero_gradient_is_nan,
-                            Array& coefficient) {
-  const std::int64_t total = gradient.shape().count();
-  const std::int64_t images = images_of(gradient);
-  require_fit(are_floats(gradient, total) && are_floats(image, total) && are_floats(target, total) &&
-                  are_floats(coefficient, images),
-              "projection", gradient);
-  const std::int64_t count = image_elements(gradient);
+void CudaDevice::projection(const StepDescription& step, const ProjectionArrays& arrays) {
+  const std::int64_t total = arrays.gradient.shape().count();
+  const std::int64_t images = images_of(arrays.gradient);
+  require_fit(are_floats(arrays.gradient, total) && are_floats(arrays.target, total) &&
+                  are_floats(arrays.candidate, total) && are_floats(arrays.image, total) &&
+                  are_bytes(arrays.accepted, images) && are_floats(arrays.coefficient, images),
+              "projection", arrays.gradient);
+  const std::int64_t count = image_elements(arrays.gradient);
   // Doubles, seen as twice as many float32.
   const Array scratch = array(Type::float32, {kernels::walk_projection_scratch(images, count), 2});
-  launch("projection", gradient, [&] {
-    return kernels::walk_projection(elements<float>(gradient), elements<float>(image), elements<float>(target), images,
-                                    count, zero_gradient_is_nan, elements<double>(scratch),
-                                    elements<float>(coefficient), stream());
+  const kernels::WalkProjectionArrays pointers = {.gradient = elements<float>(arrays.gradient),
+                                                  .target = elements<float>(arrays.target),
+                                                  .candidate = elements<float>(arrays.candidate),
+                                                  .accepted = elements<std::uint8_t>(arrays.accepted),
+                                                  .image = elements<float>(arrays.image),
+                                                  .scratch = elements<double>(scratch),
+                                                  .coefficient = elements<float>(arrays.coefficient)};
+  launch("projection", arrays.gradient, [&] {
+    return kernels::walk_projection({step.zero_gradient_is_nan, step.poison}, pointers, images, count, stream());
   });
 }
 

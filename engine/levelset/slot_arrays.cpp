@@ -16,20 +16,17 @@ SlotArrays::SlotArrays(Network& network, Device& device, std::int64_t slots, con
   const std::int64_t width = network.width();
   grey_.assign(static_cast<std::size_t>(3 * height * width), 0.5F);
 
-  for (Array* const array : {&image_, &target_, &gradient_, &adversarial_}) {
+  for (Array* const array : {&image_, &candidate_, &target_, &gradient_, &adversarial_}) {
     *array = device.array(Type::float32, {all, 3, height, width});
   }
   for (Array* const array : {&inverse_scale_, &threshold_}) *array = device.array(Type::float32, {all});
   for (Array* const array : {&source_class_, &target_class_}) *array = device.array(Type::int32, {all});
 
-  candidate_ = device.array(Type::float32, {slice_size_, 3, height, width});
   seed_ = device.array(Type::float32, {slice_size_, network.classes()});
   for (Array* const array : {&coefficient_, &candidate_inverse_scale_, &probability_, &target_probability_}) {
     *array = device.array(Type::float32, {slice_size_});
   }
-  accepted_ = device.array(Type::uint8, {slice_size_});
-
-  held_ = device.array(Type::uint8, {all});
+  for (Array* const array : {&held_, &accepted_}) *array = device.array(Type::uint8, {all});
   counter_ = device.array(Type::int32, {1});
   history_ = device.array(Type::float32, {rounds_together_, 3, slice_size_});
   host_history_.resize(static_cast<std::size_t>(history_.shape().count()));
@@ -55,12 +52,18 @@ void SlotArrays::clear(std::int64_t slot) {
 }
 
 void SlotArrays::set_image(std::int64_t slot, std::span<const float> image) {
-  Array view = image_.slice(slot, 1);
+  Array view = candidate_.slice(slot, 1);
   device_.upload(image, view);
+  constexpr std::uint8_t yes = 1;
+  Array accepted = accepted_.slice(slot, 1);
+  device_.upload(std::span(&yes, 1), accepted);
 }
 
-void SlotArrays::read_image(std::int64_t slot, std::span<float> image) const {
-  device_.download(image_.slice(slot, 1), image);
+/// The candidate stays: taking it over twice changes nothing.
+void SlotArrays::read_image(std::int64_t slot, std::span<float> image) {
+  Array view = image_.slice(slot, 1);
+  device_.select(accepted_.slice(slot, 1), candidate_.slice(slot, 1), rules_.step.poison, view);
+  device_.download(view, image);
 }
 
 void SlotArrays::set_inputs(std::span<const float> thresholds, std::span<const std::int32_t> source_classes,
@@ -73,14 +76,16 @@ void SlotArrays::set_inputs(std::span<const float> thresholds, std::span<const s
 
 /// The candidates, and their way into the network: one pass over the images.
 void SlotArrays::step(std::int64_t slice, const InputLayout& layout, Array& input) {
-  const Array image = slice_of(image_, slice);
+  const Array accepted = slice_of(accepted_, slice);
+  Array image = slice_of(image_, slice);
+  Array candidate = slice_of(candidate_, slice);
   const Array target = slice_of(target_, slice);
   const Array gradient = slice_of(gradient_, slice);
   const Array inverse_scale = slice_of(inverse_scale_, slice);
   const Array held = slice_of(held_, slice);
   Array adversarial = slice_of(adversarial_, slice);
-  device_.projection(gradient, image, target, rules_.step.zero_gradient_is_nan, coefficient_);
-  device_.step(rules_.step, {gradient, inverse_scale, coefficient_, target, image, held, adversarial, candidate_},
+  device_.projection(rules_.step, {gradient, target, candidate, accepted, image, coefficient_});
+  device_.step(rules_.step, {gradient, inverse_scale, coefficient_, target, image, held, adversarial, candidate},
                layout, input);
 }
 
@@ -98,8 +103,9 @@ void SlotArrays::decide(std::int64_t slice) {
       [this, slice](const InputLayout& layout, Array& input) { step(slice, layout, input); });  // [slice, classes]
   device_.probability(logits_, slice_of(source_class_, slice), probability_);
   device_.probability(logits_, slice_of(target_class_, slice), target_probability_);
-  device_.accept(slice_of(threshold_, slice), probability_, rules_.delta, accepted_);
-  device_.note_judgement(probability_, target_probability_, accepted_, counter_, history_);
+  Array accepted = slice_of(accepted_, slice);
+  device_.accept(slice_of(threshold_, slice), probability_, rules_.delta, accepted);
+  device_.note_judgement(probability_, target_probability_, accepted, counter_, history_);
 }
 
 void SlotArrays::take(std::int64_t slice, bool gradient) {
@@ -108,17 +114,16 @@ void SlotArrays::take(std::int64_t slice, bool gradient) {
     // J and its scale are never poisoned: beside an x of NaN it does not matter, elsewhere adding 0·J' could change the
     // sign of a zero.
     network_.input_gradient(seed_, [this, slice](const InputLayout& layout, const Array& dinput) {
+      const Array accepted = slice_of(accepted_, slice);
       Array kept_gradient = slice_of(gradient_, slice);
-      device_.image_gradient(dinput, layout, &accepted_, kept_gradient);
+      device_.image_gradient(dinput, layout, &accepted, kept_gradient);
     });
     Array kept_scale = slice_of(inverse_scale_, slice);
-    device_.select(accepted_, candidate_inverse_scale_, false, kept_scale);
+    device_.select(slice_of(accepted_, slice), candidate_inverse_scale_, false, kept_scale);
   } else {
     network_.forget();
   }
   logits_ = Array();
-  Array image = slice_of(image_, slice);
-  device_.select(accepted_, candidate_, rules_.poison, image);
 }
 
 void SlotArrays::play(std::int64_t slice, std::int64_t rounds) {

@@ -14,8 +14,7 @@ namespace blindspot::levelset {
 /// What is the same in every round of a run.
 struct RoundRules {
   StepDescription step;
-  float delta = 0;      ///< a candidate is taken iff threshold − p < delta, strictly, in float32
-  bool poison = false;  ///< where nothing was taken NaN spreads, as in the authors' code
+  float delta = 0;  ///< a candidate is taken iff threshold − p < delta, strictly, in float32
 };
 
 /// What the forward pass of one slice said; one value a slot, `accepted` as 0 or 1, valid until the next judgement.
@@ -37,7 +36,7 @@ class SlotArrays {
   /// Grey, standing still.
   void clear(std::int64_t slot);
   void set_image(std::int64_t slot, std::span<const float> image);
-  void read_image(std::int64_t slot, std::span<float> image) const;
+  void read_image(std::int64_t slot, std::span<float> image);
   /// Per slot: p₀ for the acceptance test, the two classes, and whether its candidate is x itself (0 or 1). One value
   /// for each of slices()·slice_size() slots.
   void set_inputs(std::span<const float> thresholds, std::span<const std::int32_t> source_classes,
@@ -47,7 +46,7 @@ class SlotArrays {
   /// The candidates of a slice, x' by the walk's update, or x itself where held; their forward pass, and the decision
   /// on each.
   SliceJudgement judge(std::int64_t slice);
-  /// x ← x' where the last judgement accepted; with `gradient` also J, by a backward pass.
+  /// x ← x' where the last judgement accepted (when next it is read); with `gradient` also J, by a backward pass.
   void take(std::int64_t slice, bool gradient);
 
   /// Rounds that the device may be given at once, each with its gradient; 1: `play` is not to be used.
@@ -71,15 +70,15 @@ class SlotArrays {
   std::vector<float> grey_;
   // For each slot. J is kept as the backward pass gave it, for a seed scaled by a power of two; J·inverse_scale is the
   // gradient.
-  Array image_, target_, gradient_, adversarial_;  // [slots, 3, H, W]
-  Array inverse_scale_, threshold_;                // [slots]
-  Array source_class_, target_class_;              // int32 [slots]
-  Array held_;                                     // uint8 [slots]
+  // A walk stands at its candidate where accepted, else at its image: the next update takes the candidate over.
+  Array image_, candidate_, target_, gradient_, adversarial_;  // [slots, 3, H, W]
+  Array inverse_scale_, threshold_;                            // [slots]
+  Array source_class_, target_class_;                          // int32 [slots]
+  Array held_, accepted_;                                      // uint8 [slots]
   // For the slice at hand.
-  Array candidate_;                                             // [slice, 3, H, W]
-  Array seed_;                                                  // [slice, classes]
-  Array coefficient_, candidate_inverse_scale_;                 // [slice]
-  Array probability_, target_probability_, accepted_, logits_;  // [slice], uint8 [slice], [slice, classes]
+  Array seed_, logits_;                          // [slice, classes]
+  Array coefficient_, candidate_inverse_scale_;  // [slice]
+  Array probability_, target_probability_;       // [slice]
   // Judgements as rows of probability, target probability and decision: the last round's, and those of rounds that were
   // played together.
   Array counter_;  // int32 [1]

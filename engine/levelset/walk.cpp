@@ -30,9 +30,8 @@ bool keeps_image(const WalkOptions& options, std::int64_t iteration) {
 
 RoundRules rules_of(const WalkParameters& parameters, const WalkOptions& options) {
   const bool reference = parameters.mode == WalkMode::reference;
-  return {{parameters.step_size, parameters.adversarial, parameters.adversarial_step, reference},
-          options.accept_every_step ? std::numeric_limits<float>::infinity() : parameters.delta,
-          reference};
+  return {{parameters.step_size, parameters.adversarial, parameters.adversarial_step, reference, reference},
+          options.accept_every_step ? std::numeric_limits<float>::infinity() : parameters.delta};
 }
 
 class Traversal {

@@ -1,5 +1,6 @@
 // The walk's kernels against plain loops: projections of ordinary, tiny and zero gradients, steps in the bits of the
 // CPU's formula and their way into the network, selection of any type with and without poison, notes for the host.
+#include <algorithm>
 #include <limits>
 
 #include "kernels/network_input.cuh"
@@ -11,14 +12,31 @@
 namespace blindspot::tests {
 namespace {
 
+struct Projected {
+  Values coefficient, image;
+};
+
+Projected projected(const Values& gradient, const Values& image, const Values& target, const Values& candidate,
+                    const Values& accepted, const kernels::WalkProjection& how, std::size_t shift) {
+  const auto images = static_cast<std::int64_t>(accepted.size());
+  const std::int64_t count = static_cast<std::int64_t>(gradient.size()) / images;
+  const DeviceValues<float> j(gradient, shift), x(image, shift), t(target, shift), last(candidate, shift);
+  const DeviceValues<float> coefficient(room(images));
+  const DeviceValues<std::uint8_t> flags(accepted);
+  const DeviceValues<double> scratch(room(kernels::walk_projection_scratch(images, count)));
+  REQUIRE(kernels::walk_projection(
+              how, {j.data(), t.data(), last.data(), flags.data(), x.data(), scratch.data(), coefficient.data()},
+              images, count, nullptr) == cudaSuccess);
+  return {coefficient.values(), x.values()};
+}
+
+/// Where nothing was accepted.
 Values coefficients(const Values& gradient, const Values& image, const Values& target, std::int64_t images,
                     bool zero_is_nan, std::size_t shift = 0) {
-  const std::int64_t count = static_cast<std::int64_t>(gradient.size()) / images;
-  const DeviceValues<float> j(gradient, shift), x(image, shift), t(target, shift), coefficient(room(images));
-  const DeviceValues<double> scratch(room(kernels::walk_projection_scratch(images, count)));
-  REQUIRE(kernels::walk_projection(j.data(), x.data(), t.data(), images, count, zero_is_nan, scratch.data(),
-                                   coefficient.data(), nullptr) == cudaSuccess);
-  return coefficient.values();
+  const Values none(static_cast<std::size_t>(images)), nothing(image.size(), std::nan(""));
+  const Projected result = projected(gradient, image, target, nothing, none, {zero_is_nan, false}, shift);
+  CHECK(same_bits(result.image, image));
+  return result.coefficient;
 }
 
 /// What the CPU computes, in float32.
@@ -127,6 +145,30 @@ TEST_CASE("projection of several images, in one part and in many") {
       const Values alone = coefficients(part(gradient, n * count, count), part(image, n * count, count),
                                         part(target, n * count, count), 1, false);
       CHECK(same_bits(alone, part(together, n, 1)));
+    }
+  }
+}
+
+TEST_CASE("projection takes over what was accepted, and what was not stays or is poisoned") {
+  for (const std::int64_t count : {3, 105, 2048, 2049, 24570}) {
+    for (const std::size_t shift : {std::size_t{0}, std::size_t{1}}) {
+      for (const bool poison : {false, true}) {
+        CAPTURE(count);
+        CAPTURE(poison);
+        const Values gradient = random_values(3 * count, 1), image = random_values(3 * count, 2, 0, 1);
+        const Values target = random_values(3 * count, 3, 0, 1), accepted = {0, 1, 0};
+        Values candidate = random_values(3 * count, 4, 0, 1);
+        candidate.back() = std::nan("");
+        Values stand = image;
+        std::copy_n(candidate.begin() + count, count, stand.begin() + count);
+        if (poison) stand.back() = std::nan("");
+        const Projected result = projected(gradient, image, target, candidate, accepted, {false, poison}, shift);
+        CHECK(same_bits(result.image, stand));
+        const Values none(3);
+        const Projected expected = projected(gradient, stand, target, stand, none, {false, false}, shift);
+        CHECK(same_bits(result.coefficient, expected.coefficient));
+        CHECK(std::isnan(result.coefficient[2]) == poison);
+      }
     }
   }
 }

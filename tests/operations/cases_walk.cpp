@@ -45,16 +45,16 @@ struct Products {
   double with_direction = 0, with_itself = 0;
 };
 
-Products products(const std::vector<Values>& in, std::size_t image, std::size_t count) {
+Products products(const std::vector<Values>& in, const Values& stand, std::size_t image, std::size_t count) {
   Products sums;
   for (std::size_t i = image * count; i < (image + 1) * count; ++i) {
-    sums.with_direction += in[0][i] * (in[2][i] - in[1][i]);
+    sums.with_direction += in[0][i] * (in[2][i] - stand[i]);
     sums.with_itself += in[0][i] * in[0][i];
   }
   return sums;
 }
 
-/// One step of one image, in place: A, the candidate.
+/// One step of one image, in place: A, the candidate; out[3] is where it stands.
 void reference_step(const StepDescription& step, const std::vector<Values>& in, std::size_t image, std::size_t count,
                     std::vector<Values>& out) {
   const bool held = in[5][image] != 0;
@@ -63,14 +63,14 @@ void reference_step(const StepDescription& step, const std::vector<Values>& in, 
     if (step.adversarial && !held) {
       out[1][i] = std::clamp(in[3][i] + limit / 2 * in[4][image] * in[0][i], -limit, limit);
     }
-    const double direction = in[2][i] - in[1][i] - out[0][image] * in[0][i];
-    const double moved =
-        in[1][i] + static_cast<double>(step.step_size) * direction - (step.adversarial ? out[1][i] : 0);
-    out[2][i] = held ? in[1][i] : std::clamp(moved, 0.0, 1.0);
+    const double x = out[3][i];
+    const double direction = in[2][i] - x - out[0][image] * in[0][i];
+    const double moved = x + static_cast<double>(step.step_size) * direction - (step.adversarial ? out[1][i] : 0);
+    out[2][i] = held ? x : std::clamp(moved, 0.0, 1.0);
   }
 }
 
-/// Every third image is held, from the second on.
+/// Every third image is held, from the second on; every other one takes a candidate over, from the first on.
 void add_step(std::vector<OperationCase>& cases, const Shape& images, bool adversarial, double magnitude,
               std::int64_t block, const Shape& input) {
   const Shape numbers = {images[0]};
@@ -78,25 +78,32 @@ void add_step(std::vector<OperationCase>& cases, const Shape& images, bool adver
   const StepDescription description = {.step_size = 0.05F, .adversarial = adversarial, .adversarial_step = 0.004F};
   const InputLayout layout = {{0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}, block};
   Field held{Kind::uint8, numbers, true, {}};
-  for (std::int64_t n = 0; n < images[0]; ++n) held.values.push_back(static_cast<double>(n % 3 == 1));
+  Field accepted = held;
+  for (std::int64_t n = 0; n < images[0]; ++n) {
+    held.values.push_back(static_cast<double>(n % 3 == 1));
+    accepted.values.push_back(static_cast<double>(n % 2 == 0));
+  }
   cases.push_back(
       {fmt::format("step {} adversarial {} gradient {} block {}", images.text(), adversarial, magnitude, block),
        {given(images, 121, -magnitude, magnitude), given(images, 122, 0, 1), given(images, 123, 0, 1),
-        given(images, 124, -0.004, 0.004), given(numbers, 125, 0.1, 2), held},
-       {result(numbers), result(images), result(images), result(input, Kind::activation)},
+        given(images, 124, -0.004, 0.004), given(numbers, 125, 0.1, 2), held, accepted, given(images, 126, 0, 1)},
+       {result(numbers), result(images), result(images), result(images), result(input, Kind::activation)},
        [description, layout](Call& call) {
          Device& device = call.device;
-         device.projection(call.in[0], call.in[1], call.in[2], false, call.out[0]);
          device.copy(call.in[3], call.out[1]);
+         device.copy(call.in[7], call.out[2]);
+         device.copy(call.in[1], call.out[3]);
+         device.projection(description, {call.in[0], call.in[2], call.out[2], call.in[6], call.out[3], call.out[0]});
          device.step(
              description,
-             {call.in[0], call.in[4], call.out[0], call.in[2], call.in[1], call.in[5], call.out[1], call.out[2]},
-             layout, call.out[3]);
+             {call.in[0], call.in[4], call.out[0], call.in[2], call.out[3], call.in[5], call.out[1], call.out[2]},
+             layout, call.out[4]);
        },
        [=](const auto& in) {
-         std::vector<Values> out = {Values(in[4].size()), in[3], Values(in[0].size())};
+         std::vector<Values> out = {Values(in[4].size()), in[3], in[7], in[1]};
          for (std::size_t image = 0; image < in[4].size(); ++image) {
-           const Products sums = products(in, image, count);
+           for (std::size_t i = image * count; in[6][image] != 0 && i < (image + 1) * count; ++i) out[3][i] = in[7][i];
+           const Products sums = products(in, out[3], image, count);
            out[0][image] = sums.with_itself == 0 ? 0 : sums.with_direction / sums.with_itself;
            reference_step(description, in, image, count, out);
          }

@@ -48,14 +48,28 @@ Seed seed_of(Device& device, const std::vector<float>& logits, std::int32_t own)
   return {downloaded(device, seed), downloaded(device, inverse_scale).at(0)};
 }
 
-float coefficient_of(Device& device, const std::vector<float>& gradient, bool zero_is_nan) {
+struct Projected {
+  float coefficient = 0;
+  std::vector<float> image;
+};
+
+/// Of an image (0.5, 0.25, 0) with target (1, 0.25, 1), after a candidate.
+Projected projected(Device& device, const std::vector<float>& gradient, const std::vector<float>& candidate,
+                    std::uint8_t accepted, const StepDescription& step) {
   const Shape shape = {1, 3, 1, 1};
   const Array j = uploaded(device, gradient, shape);
-  const Array image = uploaded(device, {0.5F, 0.25F, 0.0F}, shape);
+  Array image = uploaded(device, {0.5F, 0.25F, 0.0F}, shape);
   const Array target = uploaded(device, {1.0F, 0.25F, 1.0F}, shape);
+  const Array last = uploaded(device, candidate, shape);
+  Array flag = device.array(Type::uint8, {1});
+  device.upload(std::span<const std::uint8_t>(&accepted, 1), flag);
   Array coefficient = device.array(Type::float32, {1});
-  device.projection(j, image, target, zero_is_nan, coefficient);
-  return downloaded(device, coefficient).at(0);
+  device.projection(step, {j, target, last, flag, image, coefficient});
+  return {downloaded(device, coefficient).at(0), downloaded(device, image)};
+}
+
+float coefficient_of(Device& device, const std::vector<float>& gradient, bool zero_is_nan) {
+  return projected(device, gradient, {nan, nan, nan}, 0, {.zero_gradient_is_nan = zero_is_nan}).coefficient;
 }
 
 }  // namespace
@@ -124,6 +138,19 @@ TEST_CASE("a zero gradient projects to 0, or to NaN if asked; a tiny one as any 
 
 TEST_CASE("a rejected NaN poisons only if asked") {
   const auto device = device_of_test();
+  const std::vector<float> one = {1, 1, 1};
+  const Projected kept = projected(*device, one, {nan, 7, 7}, 0, {});
+  CHECK(kept.image == std::vector<float>{0.5F, 0.25F, 0.0F});
+  CHECK(kept.coefficient == doctest::Approx(0.5));
+  const Projected poisoned = projected(*device, one, {nan, 7, 7}, 0, {.poison = true});
+  CHECK(std::isnan(poisoned.image[0]));
+  CHECK(poisoned.image[1] == 0.25F);
+  CHECK(std::isnan(poisoned.coefficient));
+  for (const bool poison : {false, true}) {
+    const Projected taken = projected(*device, one, {0.75F, 0.25F, 0.5F}, 1, {.poison = poison});
+    CHECK(taken.image == std::vector<float>{0.75F, 0.25F, 0.5F});
+    CHECK(taken.coefficient == doctest::Approx(0.25));
+  }
   const Array start = uploaded(*device, {0.9F, 0.9F}, {2});
   const Array candidate = uploaded(*device, {nan, 0.9F}, {2});
   Array accepted = device->array(Type::uint8, {2});

@@ -75,7 +75,7 @@ TEST_CASE("a pair's result has the same bits alone, in company, in any slot, and
 TEST_CASE("slots of one slice may be at different stages: one stands still while its neighbour walks") {
   const ToyModel model = ToyModel::random(values, 4, 0.7, 0.5);
   const auto device = test_device();
-  const levelset::RoundRules rules{{0.1F, true, 0.01F, true}, 1, true};
+  const levelset::RoundRules rules{{0.1F, true, 0.01F, true, true}, 1};
   const std::vector<Image> images{test_image(1, height, width), test_image(2, height, width),
                                   test_image(3, height, width)};
   const std::vector<std::int32_t> classes{0, 0};
