@@ -4,6 +4,8 @@
 #   tools/fuzz.sh MINUTES [TARGET...]             libFuzzer under address and undefined-behaviour sanitizers
 #   tools/fuzz.sh --afl MINUTES [TARGET...]       the same targets built and run by AFL++
 #   tools/fuzz.sh --coverage [TARGET...]          line coverage of each parser by all that was found so far
+#   tools/fuzz.sh --planted MINUTES [TARGET...]   whether each finds a bug planted in a copy of the sources within MINUTES,
+#                                                 from the seeds alone (tests/fuzz/planted_bugs.py)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 all_targets="safetensors pickle zip json png jpeg run_rows command_line"
@@ -65,6 +67,36 @@ run_afl() {
   fi
 }
 
+# A program of each target with its bug in it, build/fuzz-planted/fuzz_TARGET, and what the bug is.
+build_planted() {
+  local target tree=build/fuzz-planted/tree
+  mkdir -p "$tree"
+  # What has not changed keeps its time, so that it is not compiled again.
+  tar --exclude=./build --exclude=./.git -c . | tar -x -C "$tree"
+  (cd "$tree" && cmake --preset fuzz) >build/fuzz-planted-configure.log 2>&1 || { cat build/fuzz-planted-configure.log; exit 1; }
+  for target in "${targets[@]}"; do
+    python3 tests/fuzz/planted_bugs.py "$target" "$tree" >"build/fuzz-planted/$target"
+    (cd "$tree" && cmake --build build/fuzz --target "fuzz_$target") >"build/fuzz-planted-$target.log" 2>&1 ||
+      { tail -n 40 "build/fuzz-planted-$target.log"; exit 1; }
+    cp "$tree/build/fuzz/tests/fuzz/fuzz_$target" build/fuzz-planted/
+    tar --exclude=./build --exclude=./.git -c . | tar -x -C "$tree"
+  done
+}
+
+hunt_planted() {
+  local seconds=$1 target=$2 start=$SECONDS status=0 log="build/fuzz-planted-$2.log"
+  rm -f "build/fuzz-planted/found-$target-"*
+  "build/fuzz-planted/fuzz_$target" -max_total_time="$seconds" -max_len=9216 -timeout=120 -malloc_limit_mb=80 \
+    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz-planted/found-$target-" "$corpora/$target" >"$log" 2>&1 || status=$?
+  local executions
+  executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+  if [ $status -eq 0 ] || [ -z "$(find build/fuzz-planted -name "found-$target-*")" ]; then
+    echo "tools/fuzz.sh: $target did not find what was forgotten: $(<"build/fuzz-planted/$target") ($executions executions)" >&2
+    exit 1
+  fi
+  echo "$target: found in $((SECONDS - start)) s, ${executions:-few} executions: $(<"build/fuzz-planted/$target")"
+}
+
 note_coverage() {
   LLVM_PROFILE_FILE="build/fuzz-$1.profraw" "build/fuzz-coverage/tests/fuzz/fuzz_$1" -runs=0 -max_len=9216 "$corpora/$1" \
     >/dev/null 2>&1
@@ -92,18 +124,21 @@ mode=libfuzzer
 case "${1:-}" in
   --afl) mode=afl; shift ;;
   --coverage) mode=coverage; shift ;;
+  --planted) mode=planted; corpora="$PWD/build/fuzz-planted/seeds"; shift ;;
 esac
 if [ "$mode" != coverage ]; then
-  [[ "${1:-}" =~ ^[0-9]*\.?[0-9]+$ ]] || { echo "usage: tools/fuzz.sh [--afl] MINUTES [TARGET...] | --coverage [TARGET...]" >&2; exit 2; }
+  [[ "${1:-}" =~ ^[0-9]*\.?[0-9]+$ ]] || { echo "usage: tools/fuzz.sh [--afl | --planted] MINUTES [TARGET...] | --coverage [TARGET...]" >&2; exit 2; }
   seconds=$(awk -v minutes="$1" 'BEGIN { printf "%d", minutes * 60 + 0.5 }')
   shift
 fi
 targets=(${@:-$all_targets})
+if [ "$mode" = planted ]; then rm -rf "$corpora"; fi
 mkdir -p build
 python3 tests/fuzz/make_seeds.py "$corpora" "$fixtures"
 case $mode in
   libfuzzer) build fuzz; run_together run_libfuzzer ;;
   afl) build fuzz-afl; run_together run_afl ;;
+  planted) build_planted; run_together hunt_planted ;;
   coverage)
     build fuzz-coverage
     for target in "${targets[@]}"; do note_coverage "$target"; print_coverage "$target" "$target"; done

@@ -1,4 +1,4 @@
-// The C interface: hulls, width and distances. Uses the public C++ interface.
+// The C interface: hulls, the lowest value in them, width and distances. Uses the public C++ interface.
 #include <limits>
 
 #include "blindspot/distances.h"
@@ -35,6 +35,11 @@ float lowest_of(const std::vector<TrianglePoint>& points) {
       ->probability;
 }
 
+void write_interval(const Interval& interval, double (&to)[2]) {
+  to[0] = interval.low;
+  to[1] = interval.high;
+}
+
 blindspot_hull_metrics metrics_of(const TriangleHull& hull) {
   blindspot_hull_metrics metrics{};
   metrics.source_probability = hull.metrics.p_source;
@@ -43,6 +48,9 @@ blindspot_hull_metrics metrics_of(const TriangleHull& hull) {
   std::copy(hull.metrics.fractions.begin(), hull.metrics.fractions.end(), metrics.fractions);
   metrics.edge_mean = hull.metrics.edge_mean;
   metrics.edge_minimum = hull.metrics.edge_minimum;
+  metrics.points = static_cast<std::int64_t>(hull.points.size());
+  write_interval({nothing, nothing}, metrics.mean_interval);
+  for (double(&interval)[2] : metrics.fraction_intervals) write_interval({nothing, nothing}, interval);
   return metrics;
 }
 
@@ -54,7 +62,27 @@ blindspot_hull_metrics metrics_of(const SimplexHull& hull) {
   std::copy(hull.fractions.begin(), hull.fractions.end(), metrics.fractions);
   metrics.edge_mean = nothing;
   metrics.edge_minimum = nothing;
+  metrics.points = static_cast<std::int64_t>(hull.points.size());
+  metrics.sampled = hull.sampled ? 1 : 0;
+  constexpr Interval none{nothing, nothing};
+  write_interval(hull.sampled ? hull.mean_interval : none, metrics.mean_interval);
+  for (std::size_t i = 0; i < hull.fraction_intervals.size(); ++i) {
+    write_interval(hull.sampled ? hull.fraction_intervals.at(i) : none, metrics.fraction_intervals[i]);
+  }
   return metrics;
+}
+
+blindspot_lowest lowest_of(const LowestPoint& found) {
+  blindspot_lowest lowest{};
+  lowest.source_probability = found.p_source;
+  lowest.probability = found.probability;
+  std::copy(found.t.begin(), found.t.end(), lowest.t);
+  lowest.violation = found.violation ? 1 : 0;
+  lowest.points = found.points;
+  lowest.gradients = found.gradients;
+  lowest.forward_passes = found.forward_passes;
+  lowest.grid_passes = found.grid_passes;
+  return lowest;
 }
 
 }  // namespace
@@ -125,6 +153,33 @@ blindspot_status blindspot_simplex(blindspot_model* model, const float* source, 
     if (point_budget != 0) options.samples = options.point_budget = point_budget;
     write_struct(metrics_of(blindspot::simplex_hulls(model->model, {&simplex, 1}, options).front()), metrics,
                  "metrics");
+  });
+}
+
+blindspot_status blindspot_find_lowest(blindspot_model* model, const float* source, const float* targets,
+                                       size_t target_count, int32_t source_class, int32_t resolution, double delta,
+                                       blindspot_lowest* lowest, blindspot_error* error) {
+  return guarded(error, [&] {
+    need(model, "model");
+    check_writable(lowest, "lowest");
+    if (target_count != 1 && target_count != 2) {
+      throw blindspot::Error(blindspot::ErrorKind::usage, "target_count: must be 1, of a segment, or 2, of a triangle");
+    }
+    const blindspot::Image from = input_of(*model, source, "source");
+    const std::vector<blindspot::Image> to = images_of(targets, target_count, model->input_size(), "targets");
+    blindspot::CheckOptions options;
+    options.resolution = resolution;
+    options.delta = delta;
+    options.start = std::min(options.start, resolution);
+    std::vector<blindspot::LowestPoint> found;
+    if (target_count == 1) {
+      const blindspot::Segment segment{&from, &to[0], source_class};
+      found = blindspot::check_segments(model->model, {&segment, 1}, options);
+    } else {
+      const blindspot::Triangle triangle{&from, &to[0], &to[1], source_class};
+      found = blindspot::check_triangles(model->model, {&triangle, 1}, options);
+    }
+    write_struct(lowest_of(found.front()), lowest, "lowest");
   });
 }
 

@@ -237,6 +237,10 @@ typedef struct blindspot_hull_metrics {
   double fractions[4]; /* of points strictly above the source less 0, 0.1, 0.2, 0.3 */
   double edge_mean;    /* of triangles only, as edge_minimum, which is relative to the source; else NaN */
   double edge_minimum;
+  int64_t points;                  /* at which the network was asked */
+  int32_t sampled;                 /* 1: drawn over the simplex, else a grid, and the intervals are NaN */
+  double mean_interval[2];         /* of the mean over the whole simplex, at a confidence of 95 % */
+  double fraction_intervals[4][2]; /* of the fractions, likewise */
 } blindspot_hull_metrics;
 
 /* Probabilities of the class at (1 - t) source + t end, t = 0, 1/divisions, ..., 1: [divisions + 1]. */
@@ -257,6 +261,23 @@ BLINDSPOT_API blindspot_status blindspot_simplex(blindspot_model* model, const f
                                                  size_t target_count, int32_t source_class, int64_t point_budget,
                                                  uint64_t seed, blindspot_hull_metrics* metrics,
                                                  blindspot_error* error);
+
+typedef struct blindspot_lowest {
+  size_t size;
+  double source_probability, probability; /* at the source; the lowest value found */
+  double t[2];                            /* where: weights of the targets, the source's is the rest */
+  int32_t violation;                      /* 1: it lies more than delta below the source's */
+  int64_t points, gradients;              /* at which the network was asked; of them with a gradient */
+  double forward_passes;                  /* cost: a gradient counts as the forward passes that it costs */
+  int64_t grid_passes;                    /* of the uniform grid of that resolution */
+} blindspot_lowest;
+
+/* Searches the segment (one target) or triangle (two) for its lowest probability, between grid points too: pieces whose
+ * values or slopes suggest a value below the source's less `delta` are divided down to edges of 1/resolution. `targets`
+ * [target_count, 3, H, W]. */
+BLINDSPOT_API blindspot_status blindspot_find_lowest(blindspot_model* model, const float* source, const float* targets,
+                                                     size_t target_count, int32_t source_class, int32_t resolution,
+                                                     double delta, blindspot_lowest* lowest, blindspot_error* error);
 
 /* Quantiles of the probability of the class at random steps of length radii[i] across the walk's direction from `image`
  * towards `target`: `q05` and `q95` are [radius_count], NaN where the probability is below `delta`. */

@@ -1,5 +1,6 @@
-// The simplex and the width of a path through the C interface: the numbers of C++, bit for bit, and what is refused.
-// Uses the public headers.
+// The simplex, the lowest value and the width of a path through the C interface: the numbers of C++, bit for bit, and
+// what is refused. Uses the public headers.
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -26,6 +27,31 @@ void check_same(const blindspot_hull_metrics& metrics, const SimplexHull& expect
   for (std::size_t i = 0; i < expected.fractions.size(); ++i) CHECK(metrics.fractions[i] == expected.fractions.at(i));
   CHECK(std::isnan(metrics.edge_mean));
   CHECK(std::isnan(metrics.edge_minimum));
+  CHECK(metrics.points == static_cast<std::int64_t>(expected.points.size()));
+  CHECK((metrics.sampled == 1) == expected.sampled);
+  if (!expected.sampled) {
+    CHECK(std::isnan(metrics.mean_interval[0]));
+    CHECK(std::isnan(metrics.fraction_intervals[3][1]));
+    return;
+  }
+  CHECK(metrics.mean_interval[0] == expected.mean_interval.low);
+  CHECK(metrics.mean_interval[1] == expected.mean_interval.high);
+  CHECK(metrics.mean_interval[0] < metrics.mean);
+  for (std::size_t i = 0; i < expected.fraction_intervals.size(); ++i) {
+    CHECK(metrics.fraction_intervals[i][0] == expected.fraction_intervals.at(i).low);
+    CHECK(metrics.fraction_intervals[i][1] == expected.fraction_intervals.at(i).high);
+  }
+}
+
+void check_same(const blindspot_lowest& lowest, const LowestPoint& expected) {
+  CHECK(lowest.source_probability == expected.p_source);
+  CHECK(lowest.probability == expected.probability);
+  for (std::size_t i = 0; i < 2; ++i) CHECK(lowest.t[i] == (i < expected.t.size() ? expected.t[i] : 0));
+  CHECK((lowest.violation == 1) == expected.violation);
+  CHECK(lowest.points == expected.points);
+  CHECK(lowest.gradients == expected.gradients);
+  CHECK(lowest.forward_passes == expected.forward_passes);
+  CHECK(lowest.grid_passes == expected.grid_passes);
 }
 
 }  // namespace
@@ -75,6 +101,35 @@ TEST_CASE("a simplex without targets, budget or room for its metrics is refused"
   CHECK(blindspot_simplex(model.get(), image.data(), image.data(), 1, 0, 0, 0, nullptr, &error) == BLINDSPOT_USAGE);
   metrics.size = 0;
   CHECK(blindspot_simplex(model.get(), image.data(), image.data(), 1, 0, 0, 0, &metrics, &error) == BLINDSPOT_USAGE);
+}
+
+TEST_CASE("the lowest value of a segment and of a triangle is that of C++") {
+  const ModelHandle model = open_model("demo-resnet");
+  Model expected = open_in_cpp("demo-resnet");
+  const std::vector<Image> images = pictures(3);
+  const std::vector<float> targets = as_array({images[1], images[2]});
+  blindspot_error error = no_error();
+  blindspot_lowest lowest{};
+  lowest.size = sizeof(lowest);
+  const auto find = [&](std::size_t count, std::int32_t resolution, double delta) {
+    return blindspot_find_lowest(model.get(), images[0].values.data(), targets.data(), count, 0, resolution, delta,
+                                 &lowest, &error);
+  };
+  for (const int resolution : {4, 32}) {
+    CheckOptions options{.resolution = resolution, .delta = 0.1};
+    options.start = std::min(options.start, resolution);
+    REQUIRE(find(1, resolution, 0.1) == BLINDSPOT_DONE);
+    const Segment segment{&images[0], &images[1], 0};
+    check_same(lowest, check_segments(expected, {&segment, 1}, options).front());
+    REQUIRE(find(2, resolution, 0.1) == BLINDSPOT_DONE);
+    const Triangle triangle{&images[0], &images[1], &images[2], 0};
+    check_same(lowest, check_triangles(expected, {&triangle, 1}, options).front());
+  }
+  for (const std::size_t count : {std::size_t{0}, std::size_t{3}}) CHECK(find(count, 32, 0.1) == BLINDSPOT_USAGE);
+  CHECK(find(1, 0, 0.1) == BLINDSPOT_USAGE);
+  CHECK(find(1, 32, std::nan("")) == BLINDSPOT_USAGE);
+  lowest.size = 0;
+  CHECK(find(1, 32, 0.1) == BLINDSPOT_USAGE);
 }
 
 TEST_CASE("the width of a path is that of C++") {

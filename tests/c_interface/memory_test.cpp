@@ -189,6 +189,11 @@ TEST_CASE("measures without memory for one allocation") {
   check_every_allocation([&](blindspot_error* error) {
     return blindspot_simplex(model.get(), source, first, 2, 0, 20, 1, &metrics, error);
   });
+  blindspot_lowest lowest{};
+  lowest.size = sizeof(lowest);
+  check_every_allocation([&](blindspot_error* error) {
+    return blindspot_find_lowest(model.get(), source, first, 2, 0, 8, 0.2, &lowest, error);
+  });
   const std::vector<double> radii{0.5, 1.0};
   std::vector<double> low(2), high(2);
   check_every_allocation([&](blindspot_error* error) {
