@@ -4,14 +4,14 @@
 # Every row is `blindspot bench`, which measures the card's copy and matrix rates in the same process and gives the share of
 # the floor that they leave. Where python3 has PyTorch with CUDA and the reference material's PyTorch script is there
 # (../shared/peers/lst_torch.py, or below $BLINDSPOT_SHARED), the same walk in PyTorch stands beside it, in turn with ours.
-# How busy a long walk keeps the GPU is asked of nvidia-smi. The rows that matter most come first; what the seconds (900) do
+# The rows as JSON go into FILE.json, by default blindspot-gpu.json in the current folder. How busy a long walk keeps the GPU is asked of nvidia-smi. The rows that matter most come first; what the seconds (900) do
 # not reach is listed as not measured. Plans that are chosen are kept on disk, so a second run measures more. Needs bash
 # and coreutils. Exit 4: no GPU can be used.
 set -euo pipefail
 export LC_ALL=C
 export CUDA_DEVICE_ORDER=${CUDA_DEVICE_ORDER:-PCI_BUS_ID}  # nvidia-smi's order
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-seconds=900 networks=resnet50,vit_b_16,wrn_28_10,deit_small batches=196,32,1 precisions=bf16,tf32,fp16,fp32 output=""
+seconds=900 networks=resnet50,vit_b_16,wrn_28_10,deit_small batches=196,32,1 precisions=bf16,tf32,fp16,fp32 output=blindspot-gpu.json
 usage() { echo "bench/gpu.sh: $1" >&2; exit 2; }
 while [ $# -gt 0 ]; do
   [ $# -ge 2 ] || usage "$1: no such option, or no value"
@@ -77,8 +77,9 @@ start=$SECONDS
 left() { echo $((seconds - (SECONDS - start))); }
 rows="" table="" not_measured=""
 
-# A row is given at most this long; the search for plans of a shape that was never run takes most of it.
-row_seconds=240
+# A row is given at most this long; the search for plans of a shape that was never run takes most of it. The first row is the
+# one that matters most.
+row_seconds=420
 limit() { local rest; rest=$(left); echo $((rest < row_seconds ? rest : row_seconds)); }
 
 # run COMMAND...: its stdout in $result; false where it failed or there was no time.
@@ -87,6 +88,7 @@ run() {
   rest=$(limit)
   if [ "$rest" -lt 5 ]; then result="" why="no time left"; return 1; fi
   result=$(timeout "$rest" "$@" 2>"$work/errors") || status=$?
+  row_seconds=240
   [ $status -eq 0 ] && return 0
   why="exit $status"
   [ $status -eq 124 ] && why="took more than $rest s"
@@ -152,7 +154,10 @@ IFS=, read -r -a precision_list <<<"$precisions"
 all_theirs() {
   local network
   for network in "${network_list[@]}"; do
-    case $network in resnet50 | vit_b_16 | deit_small) ;; *) continue ;; esac
+    case $network in
+      resnet50 | vit_b_16 | deit_small) ;;
+      *) not_measured+="  PyTorch, $network: the script does not have it"$'\n'; continue ;;
+    esac
     theirs "$network" "$batch" fp32 authors
     theirs "$network" "$batch" tf32 authors
     theirs "$network" "$batch" bf16 authors
@@ -214,8 +219,8 @@ fi
   if [ -n "$not_measured" ]; then echo "not measured:"; printf '%s' "$not_measured"; fi
   echo "in $((SECONDS - start)) s"
 }
-if [ -n "$output" ]; then
+{
   printf '{"card": "%s", "driver_and_limits": "%s", "clocks_seen": "%s", "gpu_busy_percent": %s, "rows": [%s], "pytorch": [%s]}\n' \
-    "$card" "$smi" "$clocks" "${busy:-null}" "$rows" "$peers" >"$output"
-fi
+    "$card" "$smi" "$clocks" "${busy:-null}" "$rows" "$peers"
+} >"$output"
 [ -n "$table" ]

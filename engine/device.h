@@ -322,9 +322,9 @@ class Device {
   virtual void cross_entropy_seed(const Array& logits, const Array& classes, Array& seed, Array& inverse_scale) = 0;
 
   // The walk, on float32 [B, 3, H, W] and for each image on its own: its update is projection, step.
-  /// x[b] ← candidate[b] where accepted[b]; then coefficient[b] = (J·v)/(J·J), v = target − x, both dot products in
-  /// double; a device may scale J by its largest magnitude first (the coefficient is that of J as passed). J = 0:
-  /// coefficient 0, or NaN if asked.
+  /// x[b] ← candidate[b] where accepted[b], elsewhere with poison x[b] + 0·candidate[b]; then coefficient[b] =
+  /// (J·v)/(J·J), v = target − x, both dot products in double; a device may scale J by its largest magnitude first (the
+  /// coefficient is that of J as passed). J = 0: coefficient 0, or NaN if asked.
   virtual void projection(const StepDescription& step, const ProjectionArrays& arrays) = 0;
   /// A ← clamp(A + (a_max/2)·inverse_scale·J, ±a_max); candidate = clamp(x + η(v − coefficient·J) − [adversarial] A, 0,
   /// 1); where held[b] the candidate is x and A stays. input = network_input(candidate).

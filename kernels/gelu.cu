@@ -1,4 +1,5 @@
-// y = x·Φ(x), and dy ← dy·(Φ(x) + x·φ(x)), over flat arrays of `count` elements.
+// y = x·Φ(x), and dy ← dy·(Φ(x) + x·φ(x)), over flat arrays of `count` elements. The bias is already in x: the product
+// before adds it on the way out, and x is kept for the gradient anyhow.
 //
 // Bytes an element: 2 of its own size, the gradient 3. Computed in float32 and rounded once. Φ comes from the
 // exponential that φ needs anyhow, as on the CPU: with a = |x|, t = (a − 4)/(a + 4): 1 − Φ(a) = exp(−a²/2)·P(t)/(a +

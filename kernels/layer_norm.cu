@@ -1,6 +1,5 @@
-// mean = Σx/C, variance = Σ(x − mean)²/C, inverse = 1/√(variance + ε), normalised = (x − mean)·inverse, y =
-// scale·normalised
-// + shift, for each row of x [rows, C]; y and normalised [rows, C], inverse [rows].
+// mean = Σx/C, variance = Σ(x − mean)²/C, inverse = 1/√(variance + ε), normalised = (x − mean)·inverse,
+// y = scale·normalised + shift, for each row of x [rows, C]; y and normalised [rows, C], inverse [rows].
 //
 // Bytes an element: x once, y and normalised once each. Float32; a lane's own sums are float32, lanes are joined in
 // double, in an order that depends on C alone. A row stays in the registers of its lanes between the two sums and the

@@ -1,4 +1,5 @@
-// values[4b … 4b + 3] from the four words of Philox4x32-10 with counter (b, c₀, c₁, c₂) and a key; float32 values.
+// values[4b … 4b + 3] from the four words of Philox4x32-10 with counter (b, c₀, c₁, c₂) and a key; float32 values. For
+// the directions of path widths; a walk's start noise is drawn once, on the host.
 //
 // Bytes: 4 written a value. The Gaussians' logarithm, sine and cosine are the series of engine/levelset/philox.cpp,
 // step for step in double, and no product is fused with a sum: that gives the host's bits, which the library's

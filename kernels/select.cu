@@ -1,6 +1,5 @@
-// accepted[b] = p0[b] − p[b] < δ (float32 in, bytes out, [B]); to[b] ← accepted[b] ? from[b] : to[b], or with poison
-// to[b]
-// + 0·from[b], over arrays [B, count] of any type; a round's line of the history [rounds, 3, B].
+// accepted[b] = p0[b] − p[b] < δ (float32 in, bytes out, [B]); to[b] ← accepted[b] ? from[b] : to[b], over arrays
+// [B, count] of any type, or with poison to[b] + 0·from[b]; a round's line of the history [rounds, 3, B].
 //
 // Bytes: an accepted image is read and written once, one that is not costs nothing (with poison: two reads and a
 // write). Poison is formed in float32 and rounded to the type.

@@ -240,9 +240,9 @@ std::vector<PassWay> forward_ways(CudaDevice& device, const ConvolutionDescripti
 }
 
 /// cuDNN's gradient, or where the stride is 1 its convolution with the turned weights, which for float32 has better
-/// kernels; each with the adding and masking in its graph or after it. A fused graph's plans are compiled at run time:
-/// the gradient's is left out where the kernel for 1×1 taps does it all, and for exact products, of which cuDNN 9.19
-/// has one without tensor cores, that does not compile for every shape.
+/// kernels; each with the adding and masking in its graph or after it. A fused graph's plans are compiled at run time,
+/// a second or so each: they are left out where the kernel for 1×1 taps does it all. So is the fused gradient of exact
+/// products, of which cuDNN 9.19 has one without tensor cores, that does not compile for every shape.
 std::vector<PassWay> gradient_ways(CudaDevice& device, const ConvolutionDescription& d) {
   const Geometry geometry = geometry_of(d);
   const Geometry turned = turned_geometry(geometry);
@@ -256,10 +256,10 @@ std::vector<PassWay> gradient_ways(CudaDevice& device, const ConvolutionDescript
   };
   const Epilogue epilogue = {.residual = d.accumulate_gradient, .mask = d.mask_gradient};
   // A pixel's bits have to fill whole bytes.
-  const bool fuses = (epilogue.residual || epilogue.mask) && (!epilogue.mask || d.in_channels % 8 == 0);
   const bool has_kernel = takes_pointwise(device, d, true);
+  const bool fuses = !has_kernel && (epilogue.residual || epilogue.mask) && (!epilogue.mask || d.in_channels % 8 == 0);
   add("cuDNN's gradient", gradient_graph(geometry, type, products), false, false);
-  if (fuses && !has_kernel && !is_exact(device))
+  if (fuses && !is_exact(device))
     add("cuDNN's gradient, fused", fused_gradient_graph(geometry, type, products, epilogue), false, true);
   if (geometry.stride == 1 && std::min({turned.pad_top, turned.pad_left, turned.pad_bottom, turned.pad_right}) >= 0) {
     add("cuDNN, turned", plain_graph(turned, type, products), true, false);

@@ -66,8 +66,7 @@ std::int64_t number_of(std::size_t place) {
   return static_cast<std::int64_t>(place) + 1;
 }
 
-// --- translation
-// ------------------------------------------------------------------------------------------------------
+// --- translation ---------------------------------------------------------------------------------------------------
 
 /// Adds the operations of a description to a graph, one after the other.
 class Translation {
@@ -178,8 +177,7 @@ class Translation {
   std::vector<Tensor> tensors_;
 };
 
-// --- engines
-// ----------------------------------------------------------------------------------------------------------
+// --- engines -------------------------------------------------------------------------------------------------------
 
 /// The notes of one kind that cuDNN attaches to the engine of a configuration.
 template <typename Note>

@@ -21,12 +21,15 @@ struct PlanTrial {
   std::function<bool(std::size_t place)> make;
   /// Runs it once and returns milliseconds; none where it does not run.
   std::function<std::optional<double>(std::size_t place)> milliseconds;
-  /// Whether it does what it must: the same bits again, from a recording, and in every slot of the batch.
+  /// Whether it does what it must: the same bits again, from a recording, and in every slot of the batch; where there
+  /// are several ways, the numbers of the first.
   std::function<bool(std::size_t place)> check;
 };
 
 struct SearchLimits {
-  std::size_t slow_to_make = 4;  ///< plans compiled at run time that are tried at most
+  /// Plans compiled at run time that are tried at most: the library's own first guesses. They take a second each, and
+  /// a network has dozens of graphs that have no others.
+  std::size_t slow_to_make = 2;
   std::size_t others = 64;
   int runs = 5;             ///< a plan's time is the median of these
   double give_up_at = 1.5;  ///< times the best median: one run this slow and the plan is dropped

@@ -44,8 +44,8 @@ class Trial {
   /// slot of the outputs the same as the first.
   bool gives_same_bits(const Run& run);
   /// Whether the outputs are those of another run but for rounding, with something in them before: no value is further
-  /// off than 1/32 of the largest, and no more of a mask's bits. Nothing to compare with, and true, where the other
-  /// does not run.
+  /// off than 1/32 of the largest, all together no more than 1/64 of their length √Σx², and no more than 1/32 of a
+  /// mask's bits differ. Nothing to compare with, and true, where the other does not run.
   bool agrees(const Run& run, const Run& other);
 
  private:

@@ -70,7 +70,8 @@ class SlotArrays {
   std::vector<float> grey_;
   // For each slot. J is kept as the backward pass gave it, for a seed scaled by a power of two; J·inverse_scale is the
   // gradient.
-  // A walk stands at its candidate where accepted, else at its image: the next update takes the candidate over.
+  // A walk stands at its candidate where accepted, else at its image: the next update takes the candidate over, so
+  // every slot needs one of its own.
   Array image_, candidate_, target_, gradient_, adversarial_;  // [slots, 3, H, W]
   Array inverse_scale_, threshold_;                            // [slots]
   Array source_class_, target_class_;                          // int32 [slots]

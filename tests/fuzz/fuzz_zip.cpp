@@ -1,8 +1,10 @@
-// Fuzzes the zip reader and what PyTorch puts into a zip: the bytes as they are, and once more with every member's
-// checksum put right, so that changed members are read on. Uses weights/ and zlib.
+// Fuzzes the zip reader and what PyTorch puts into a zip: the bytes as they are, and once more with the two sizes of
+// stored members made one and every member's checksum put right, so that changed members are read on. Uses weights/ and
+// zlib.
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -33,6 +35,19 @@ std::optional<std::uint32_t> checksum_of(const weights::ZipMember& member) {
   ::inflateEnd(&stream);
   if (status != Z_STREAM_END) return std::nullopt;
   return static_cast<std::uint32_t>(::crc32_z(0, inflated.data(), made));
+}
+
+/// In the directory's headers, wherever one seems to stand: a member that is not compressed gets the size that it has
+/// packed.
+std::vector<std::uint8_t> with_one_size(fuzz::Bytes data) {
+  constexpr std::size_t method = 10, packed_size = 20, size = 24, header = 46;
+  constexpr std::array<std::uint8_t, 4> signature{'P', 'K', 1, 2};
+  std::vector<std::uint8_t> repaired(data.begin(), data.end());
+  for (auto at = repaired.begin();; at += 4) {
+    at = std::search(at, repaired.end(), signature.begin(), signature.end());
+    if (static_cast<std::size_t>(repaired.end() - at) < header) return repaired;
+    if (at[method] == 0 && at[method + 1] == 0) std::copy_n(at + packed_size, 4, at + size);
+  }
 }
 
 /// The checksum stands 30 bytes before the member's name in the directory, which the name points into.
@@ -69,7 +84,7 @@ void read_all(std::span<const std::byte> bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const fuzz::Bytes bytes(data, size);
   read_all(fuzz::as_bytes(bytes));
-  const std::vector<std::uint8_t> repaired = with_right_checksums(bytes);
+  const std::vector<std::uint8_t> repaired = with_right_checksums(with_one_size(bytes));
   if (!std::equal(repaired.begin(), repaired.end(), bytes.begin())) read_all(fuzz::as_bytes(repaired));
   return 0;
 }

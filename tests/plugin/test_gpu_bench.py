@@ -71,7 +71,7 @@ class GpuBench(unittest.TestCase):
 
     def run_bench(self, *options, **environment):
         done = subprocess.run(
-            ["bash", SCRIPT, *options], capture_output=True, text=True, timeout=120,
+            ["bash", SCRIPT, *options], capture_output=True, text=True, timeout=120, cwd=self.root,
             env={**os.environ, "PATH": f"{self.root / 'bin'}:{os.environ['PATH']}", "FAKE_GPU": "cuda: a made-up GPU",
                  "BLINDSPOT_PROGRAM": str(self.root / "bin" / "blindspot"), "BLINDSPOT_SHARED": str(self.root / "shared"),
                  **environment})
@@ -111,6 +111,9 @@ class GpuBench(unittest.TestCase):
         done = self.run_bench("--networks", "resnet50", "--batches", "8", "--precisions", "bf16", FAKE_TORCH="1")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("PyTorch beside it: not measured: python3 has no PyTorch with CUDA", done.stdout)
+        self.assertEqual(len(json.loads((self.root / "blindspot-gpu.json").read_text())["rows"]), 1)
+        other = self.run_bench("--networks", "wrn_28_10", "--batches", "8", "--precisions", "bf16,tf32")
+        self.assertIn("PyTorch, wrn_28_10: the script does not have it", other.stdout)
         short = self.run_bench("--networks", "resnet50", "--batches", "8", "--precisions", "bf16", "--seconds", "5")
         self.assertIn("not measured:", short.stdout)
         self.assertIn("no time left", short.stdout)

@@ -113,6 +113,7 @@ TEST_CASE("a way of other numbers than the first is not taken, one of other roun
   CHECK(chosen("rounded", other(1.01F, 0)) == 1);
   CHECK(chosen("of other sign", other(-1, 0)) == 0);
   CHECK(chosen("far off", other(1.1F, 0)) == 0);
+  CHECK(chosen("all of them a little off", other(1.02F, 0)) == 0);
   CHECK(chosen("added to what was there", other(1, 1)) == 0);
   CHECK(chosen("not a number", other(std::numeric_limits<float>::quiet_NaN(), 0)) == 0);
   const std::vector<WayMaker> without_first{impossible("no engine"), other(-1, 0)};
