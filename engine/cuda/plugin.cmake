@@ -24,7 +24,12 @@ function(find_cuda_parts)
     set(cuda_missing "a build with sanitizers runs kernels on the host" PARENT_SCOPE)
     return()
   endif()
-  find_program(BLINDSPOT_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin /usr/local/cuda/bin
+  # Python's nvidia-* wheels, of an environment that is active first; those of CUDA 13 hold a whole toolkit.
+  file(GLOB wheels $ENV{VIRTUAL_ENV}/lib/python3*/site-packages/nvidia $ENV{HOME}/.local/lib/python3*/site-packages/nvidia
+    /usr/local/lib/python3*/*-packages/nvidia)
+  list(TRANSFORM wheels APPEND /cu13/bin OUTPUT_VARIABLE wheel_programs)
+  list(TRANSFORM wheels APPEND /cudnn/include OUTPUT_VARIABLE wheel_headers)
+  find_program(BLINDSPOT_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin /usr/local/cuda/bin PATHS ${wheel_programs}
     DOC "nvcc of CUDA 12.4 or later")
   if(NOT BLINDSPOT_NVCC)
     set(cuda_missing "no nvcc (set BLINDSPOT_NVCC)" PARENT_SCOPE)
@@ -43,11 +48,8 @@ function(find_cuda_parts)
   endif()
   get_filename_component(toolkit ${BLINDSPOT_NVCC} REALPATH)
   get_filename_component(toolkit ${toolkit}/../.. ABSOLUTE)
-  file(GLOB wheels $ENV{VIRTUAL_ENV}/lib/python3*/site-packages/nvidia/cudnn/include
-    $ENV{HOME}/.local/lib/python3*/site-packages/nvidia/cudnn/include
-    /usr/local/lib/python3*/*-packages/nvidia/cudnn/include)
   find_path(BLINDSPOT_CUDNN_INCLUDE cudnn_graph.h
-    HINTS ${toolkit}/include ${toolkit}/targets/x86_64-linux/include ${wheels} DOC "Folder of cuDNN's headers")
+    HINTS ${toolkit}/include ${toolkit}/targets/x86_64-linux/include ${wheel_headers} DOC "Folder of cuDNN's headers")
   find_path(BLINDSPOT_CUDNN_FRONTEND_INCLUDE cudnn_frontend.h
     HINTS ${CMAKE_SOURCE_DIR}/build/cudnn-frontend/include DOC "Folder of cudnn-frontend's headers")
   foreach(header cublasLt.h nvrtc.h)
