@@ -81,6 +81,7 @@ blindspot_model_information information_of(const blindspot_model& handle) {
   information.preprocessing_assumed = known.preprocessing_assumed ? 1 : 0;
   copy_channels(preprocessing.mean, information.mean);
   copy_channels(preprocessing.deviation, information.deviation);
+  information.assumed_heads = known.assumed_heads;
   return information;
 }
 

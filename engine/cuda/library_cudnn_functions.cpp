@@ -144,6 +144,15 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const descriptor
   return there == nullptr ? CUDNN_STATUS_NOT_SUPPORTED : there(descriptor, name, type, wanted, count, elements);
 }
 
+#if CUDNN_VERSION >= 92300
+cudnnStatus_t cudnnGetExecutionPlanWorkspaceSize(cudnnHandle_t handle, cudnnBackendDescriptor_t plan,
+                                                 cudnnBackendDescriptor_t variant_pack, std::size_t* bytes) {
+  static auto* const there =
+      function<decltype(cudnnGetExecutionPlanWorkspaceSize)>("cudnnGetExecutionPlanWorkspaceSize");
+  return there == nullptr ? CUDNN_STATUS_NOT_SUPPORTED : there(handle, plan, variant_pack, bytes);
+}
+#endif
+
 cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan,
                                   cudnnBackendDescriptor_t variant_pack) {
   static auto* const there = function<decltype(cudnnBackendExecute)>("cudnnBackendExecute");

@@ -177,16 +177,13 @@ class Transfer {
 
   TransferResult run() {
     const CURLcode code = curl_easy_perform(handle_.get());
+    // Of an answer without bytes the head was not looked at yet.
+    if (code == CURLE_OK) guarded([this] { announce_head(); });
     if (thrown_) std::rethrow_exception(thrown_);
     if (unusable_) {
       return {unusable_->again ? TransferResult::Kind::cut_off : TransferResult::Kind::refused, unusable_->reason};
     }
-    if (code == CURLE_OK) {
-      guarded([this] { announce_head(); });
-      if (thrown_) std::rethrow_exception(thrown_);
-      return {};
-    }
-    return failed(code);
+    return code == CURLE_OK ? TransferResult{} : failed(code);
   }
 
  private:

@@ -77,7 +77,8 @@ class Download {
         attempts_left = request_.retries;
         pause = first_pause;
       }
-      const std::string reason = result.reason.empty() ? "the answer ended too early" : result.reason;
+      const std::string reason =
+          result.reason.empty() ? fmt::format("{}: the answer ended too early", address_) : result.reason;
       if (attempts_left-- <= 0) refuse(reason);
       request_.message(fmt::format("{}; trying again", reason));
       wait(pause);

@@ -125,6 +125,7 @@ typedef struct blindspot_model_information {
   int32_t preprocessing_assumed; /* 1: nothing but the family's default told it */
   float mean[3];
   float deviation[3];
+  int64_t assumed_heads; /* of a vision transformer of which nothing tells the number of heads; else 0 */
 } blindspot_model_information;
 
 BLINDSPOT_API blindspot_status blindspot_model_describe(blindspot_model* model,

@@ -42,6 +42,7 @@ TEST_CASE("a model is described as in C++") {
   CHECK(std::string(information.device) == "cpu");
   CHECK(std::string(information.precision) == "fp32");
   CHECK(information.parameter_count == expected.information().parameter_count);
+  CHECK(information.assumed_heads == expected.information().assumed_heads);
   CHECK(std::string(blindspot_class_name(model.get(), 3)) == "disc");
   CHECK(blindspot_class_name(model.get(), 10) == nullptr);
   CHECK(blindspot_class_name(model.get(), -1) == nullptr);

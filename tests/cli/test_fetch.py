@@ -165,6 +165,21 @@ class Wrong(FetchTest):
         self.served.always = without_length(b"more")
         self.refused(self.fetch(), "does not match")
 
+    def test_an_answer_without_a_file(self):
+        def nothing(code):
+            def action(handler):
+                handler.send_response(code)
+                handler.send_header("Content-Length", "0")
+                handler.end_headers()
+            return action
+        address = self.server.address + "/made.pth"
+        for code in (204, 304):
+            with self.subTest(status=code):
+                self.served.always = nothing(code)
+                self.refused(self.fetch(), address, f"status {code}")
+        self.served.always = nothing(200)
+        self.refused(self.fetch("--retries", "0"), address, "ended too early")
+
     def test_an_absent_file_says_which_address(self):
         self.refused(self.fetch(address=self.server.address + "/absent.pth"), self.server.address + "/absent.pth",
                      "404")
