@@ -1,6 +1,6 @@
 // A libcuda.so.1 that has no device, for asking cuDNN on a machine without a driver. Engines that are compiled at run
-// time look these functions up before they answer; none that touches a device is called. Never for a machine with a
-// driver.
+// time look these functions up before they answer, cuDNN from 9.23 or so when it is loaded; none that touches a device
+// is called. Never for a machine with a driver.
 
 namespace {
 
@@ -52,8 +52,15 @@ NEVER_CALLED(cuLibraryLoadData)
 NEVER_CALLED(cuLibraryLoadFromFile)
 NEVER_CALLED(cuLibraryUnload)
 NEVER_CALLED(cuLinkAddData)
+NEVER_CALLED(cuLinkAddData_v2)
 NEVER_CALLED(cuLinkComplete)
 NEVER_CALLED(cuLinkCreate)
+NEVER_CALLED(cuLinkCreate_v2)
 NEVER_CALLED(cuLinkDestroy)
+NEVER_CALLED(cuModuleGetFunction)
+NEVER_CALLED(cuModuleLoadData)
+NEVER_CALLED(cuModuleUnload)
 NEVER_CALLED(cuOccupancyMaxPotentialClusterSize)
 NEVER_CALLED(cuStreamGetCtx)
+NEVER_CALLED(cuTensorMapEncodeIm2col)
+NEVER_CALLED(cuTensorMapEncodeTiled)
