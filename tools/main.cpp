@@ -64,6 +64,15 @@ void print_help() {
          "  --version   version, libraries and instruction set; with --json as a document\n\n"
          "Example:\n  blindspot demo -o found\n"
          "  blindspot traverse resnet50.safetensors --source dog.jpg --target cat.jpg -o out\n\n"
+         "Environment:\n"
+         "  BLINDSPOT_WEIGHTS         folder of fetched weights, else below $XDG_DATA_HOME or ~/.local/share\n"
+         "  BLINDSPOT_MIRROR          asked in place of the hosts of published weights\n"
+         "  https_proxy, http_proxy, no_proxy  proxies of downloads\n"
+         "  SSL_CERT_FILE             certificates that downloads trust\n"
+         "  BLINDSPOT_PLUGINS         folders of the CUDA plug-in, separated by colons, in place of the usual ones\n"
+         "  BLINDSPOT_CUDA_LIBRARIES  folders of cuDNN and cuBLAS, separated by colons, before the usual ones\n"
+         "  XDG_CACHE_HOME            where plans chosen for a GPU are kept, else ~/.cache\n"
+         "  OMP_WAIT_POLICY           \"passive\": threads sleep while they wait, which is better on a busy machine\n\n"
          "Exit codes: 0 done, 1 a fault of the program, 2 wrong usage, 3 bad input or output, 4 device or memory,\n"
          "5 done but something was left out, 129, 130 and 143 stopped by a signal.\n";
 }
