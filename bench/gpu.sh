@@ -4,9 +4,9 @@
 # Every row is `blindspot bench`, which measures the card's copy and matrix rates in the same process and gives the share of
 # the floor that they leave. Where python3 has PyTorch with CUDA and the reference material's PyTorch script is there
 # (../shared/peers/lst_torch.py, or below $BLINDSPOT_SHARED), the same walk in PyTorch stands beside it, in turn with ours.
-# The rows as JSON go into FILE.json, by default blindspot-gpu.json in the current folder. How busy a long walk keeps the GPU is asked of nvidia-smi. The rows that matter most come first; what the seconds (900) do
-# not reach is listed as not measured. Plans that are chosen are kept on disk, so a second run measures more. Needs bash
-# and coreutils. Exit 4: no GPU can be used.
+# The rows as JSON go into FILE.json, by default blindspot-gpu.json in the current folder. How busy a long walk keeps the GPU is
+# asked of nvidia-smi. The rows that matter most come first; what the seconds (900) do not reach is listed as not measured.
+# Plans that are chosen are kept on disk, so a second run measures more. Needs bash and coreutils. Exit 4: no GPU can be used.
 set -euo pipefail
 export LC_ALL=C
 export CUDA_DEVICE_ORDER=${CUDA_DEVICE_ORDER:-PCI_BUS_ID}  # nvidia-smi's order
@@ -25,6 +25,7 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
+start=$SECONDS  # looking for GPU and PyTorch counts too
 [[ $seconds =~ ^[1-9][0-9]{0,5}$ ]] || usage "--seconds $seconds: it must be a whole number from 1 to 999999"
 
 program=${BLINDSPOT_PROGRAM:-}
@@ -73,7 +74,6 @@ if command -v nvidia-smi >/dev/null; then
   timeout "$seconds" nvidia-smi --query-gpu=utilization.gpu,clocks.sm,clocks.mem --format=csv,noheader,nounits -l 2 >"$work/clocks" 2>/dev/null &
   watch=$!
 fi
-start=$SECONDS
 left() { echo $((seconds - (SECONDS - start))); }
 rows="" table="" not_measured=""
 
@@ -219,8 +219,6 @@ fi
   if [ -n "$not_measured" ]; then echo "not measured:"; printf '%s' "$not_measured"; fi
   echo "in $((SECONDS - start)) s"
 }
-{
-  printf '{"card": "%s", "driver_and_limits": "%s", "clocks_seen": "%s", "gpu_busy_percent": %s, "rows": [%s], "pytorch": [%s]}\n' \
-    "$card" "$smi" "$clocks" "${busy:-null}" "$rows" "$peers"
-} >"$output"
+printf '{"card": "%s", "driver_and_limits": "%s", "clocks_seen": "%s", "gpu_busy_percent": %s, "rows": [%s], "pytorch": [%s]}\n' \
+  "$card" "$smi" "$clocks" "${busy:-null}" "$rows" "$peers" >"$output"
 [ -n "$table" ]

@@ -71,7 +71,7 @@ run_afl() {
 build_planted() {
   local target tree=build/fuzz-planted/tree
   mkdir -p "$tree"
-  # What has not changed keeps its time, so that it is not compiled again.
+  # What has not changed keeps its time, so that it is not compiled again; where a bug was planted the file gets a new one.
   tar --exclude=./build --exclude=./.git -c . | tar -x -C "$tree"
   (cd "$tree" && cmake --preset fuzz) >build/fuzz-planted-configure.log 2>&1 || { cat build/fuzz-planted-configure.log; exit 1; }
   for target in "${targets[@]}"; do
@@ -80,6 +80,7 @@ build_planted() {
       { tail -n 40 "build/fuzz-planted-$target.log"; exit 1; }
     cp "$tree/build/fuzz/tests/fuzz/fuzz_$target" build/fuzz-planted/
     tar --exclude=./build --exclude=./.git -c . | tar -x -C "$tree"
+    touch "$tree/$(python3 tests/fuzz/planted_bugs.py --file "$target")"
   done
 }
 
@@ -90,7 +91,7 @@ hunt_planted() {
     -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz-planted/found-$target-" "$corpora/$target" >"$log" 2>&1 || status=$?
   local executions
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-  if [ $status -eq 0 ] || [ -z "$(find build/fuzz-planted -name "found-$target-*")" ]; then
+  if [ $status -eq 0 ] || [ -z "$(find build/fuzz-planted -name "found-$target-crash-*")" ]; then
     echo "tools/fuzz.sh: $target did not find what was forgotten: $(<"build/fuzz-planted/$target") ($executions executions)" >&2
     exit 1
   fi

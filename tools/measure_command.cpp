@@ -135,6 +135,14 @@ void add_check_options(CommandLine& line, CheckChoice& choice) {
               });
 }
 
+void take_in(LowestPoint& lowest, const std::vector<double>& t, float probability, const CheckOptions& options) {
+  const auto value = static_cast<double>(probability);
+  if (!(value < lowest.probability)) return;
+  lowest.t = t;
+  lowest.probability = value;
+  lowest.violation = lowest.p_source - value > options.delta;
+}
+
 Json check_json(const LowestPoint& lowest, const CheckOptions& options) {
   Json result = Json::object();
   result["resolution"] = options.resolution;

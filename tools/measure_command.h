@@ -63,6 +63,8 @@ struct CheckChoice {
   CheckOptions resolve() const;
 };
 void add_check_options(CommandLine& line, CheckChoice& choice);
+/// What the points of a grid that was asked anyhow add to a search: the lowest of both.
+void take_in(LowestPoint& lowest, const std::vector<double>& t, float probability, const CheckOptions& options);
 Json check_json(const LowestPoint& lowest, const CheckOptions& options);
 std::string check_text(const LowestPoint& lowest, const CheckOptions& options);
 

@@ -62,7 +62,10 @@ int run_path(const Arguments& arguments, const StopSignals& stop) {
   const std::array<Segment, 1> segment = {{{&measure.images[0].image, &measure.images[1].image, measure.source_class}}};
   const StraightPath path = straight_paths(measure.model, segment).at(0);
   std::optional<LowestPoint> lowest;
-  if (options.check.resolution) lowest = check_segments(measure.model, segment, check).at(0);
+  if (options.check.resolution) {
+    lowest = check_segments(measure.model, segment, check).at(0);
+    for (const PathPoint& point : path.points) take_in(*lowest, {point.t}, point.probability, check);
+  }
   if (options.request.printing.json) {
     Json result = path_json(measure, options.request.mode, path);
     if (lowest) result["check"] = check_json(*lowest, check);

@@ -85,7 +85,10 @@ int run_triangle(const Arguments& arguments, const StopSignals& stop) {
       {{&measure.images[0].image, &measure.images[1].image, &measure.images[2].image, measure.source_class}}};
   const TriangleHull hull = triangle_hulls(measure.model, triangle, options.request.mode).at(0);
   std::optional<LowestPoint> lowest;
-  if (options.check.resolution) lowest = check_triangles(measure.model, triangle, check).at(0);
+  if (options.check.resolution) {
+    lowest = check_triangles(measure.model, triangle, check).at(0);
+    for (const TrianglePoint& point : hull.points) take_in(*lowest, {point.t1, point.t2}, point.probability, check);
+  }
   if (options.request.printing.json) {
     Json result = triangle_json(measure, options.request.mode, hull);
     if (lowest) result["check"] = check_json(*lowest, check);

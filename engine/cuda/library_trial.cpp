@@ -116,7 +116,7 @@ std::vector<float> numbers(Type type, std::span<const std::uint8_t> bytes) {
 }
 
 constexpr float largest_share = 1.0F / 32;
-// bf16 rounds to 1/256 at most, 0.002 in the mean of squares; a bias that is left out of sums of 4608 products makes
+// bf16 rounds to 1/256 at most, 0.002 of the length; a bias that is left out of sums of 4608 products makes
 // 0.05.
 constexpr double share_of_length = 1.0 / 64;
 

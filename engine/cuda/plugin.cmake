@@ -25,8 +25,11 @@ function(find_cuda_parts)
     return()
   endif()
   # Python's nvidia-* wheels, of an environment that is active first; those of CUDA 13 hold a whole toolkit.
-  file(GLOB wheels $ENV{VIRTUAL_ENV}/lib/python3*/site-packages/nvidia $ENV{HOME}/.local/lib/python3*/site-packages/nvidia
-    /usr/local/lib/python3*/*-packages/nvidia)
+  set(wheels "")
+  foreach(prefix $ENV{VIRTUAL_ENV} $ENV{HOME}/.local /usr/local)
+    file(GLOB of_prefix ${prefix}/lib/python3*/*-packages/nvidia)
+    list(APPEND wheels ${of_prefix})
+  endforeach()
   list(TRANSFORM wheels APPEND /cu13/bin OUTPUT_VARIABLE wheel_programs)
   list(TRANSFORM wheels APPEND /cudnn/include OUTPUT_VARIABLE wheel_headers)
   find_program(BLINDSPOT_NVCC nvcc HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin /usr/local/cuda/bin PATHS ${wheel_programs}

@@ -23,10 +23,10 @@ bool is_filter(const GraphDescription& graph, std::size_t place) {
   });
 }
 
-/// Of a mask's bits those of an image, or of a pixel, fill whole bytes.
+/// Of a mask's bits those of a pixel, and so of an image, fill whole bytes.
 std::size_t bytes_of(Type type, std::int64_t elements) {
   const auto count = static_cast<std::size_t>(elements);
-  return type == Type::mask ? (count + 7) / 8 : count * element_bytes(type);
+  return type == Type::mask ? count / 8 : count * element_bytes(type);
 }
 
 }  // namespace

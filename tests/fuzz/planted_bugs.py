@@ -2,6 +2,7 @@
 tools/fuzz.sh --planted, which asks whether the target finds its bug from the seeds alone. No seed is made for any of them.
 
     planted_bugs.py TARGET TREE    plants the target's bug in a copy of the sources
+    planted_bugs.py --file TARGET  the file that it is planted in
     planted_bugs.py --check        fails unless every bug still has its place in the sources beside this file
 """
 import pathlib
@@ -51,8 +52,11 @@ def main(arguments):
         for target in BUGS:
             planted(target, pathlib.Path(__file__).resolve().parents[2])
         return
+    if len(arguments) == 2 and arguments[0] == "--file" and arguments[1] in BUGS:
+        print(BUGS[arguments[1]][1])
+        return
     if len(arguments) != 2 or arguments[0] not in BUGS:
-        raise SystemExit("usage: planted_bugs.py TARGET TREE | --check")
+        raise SystemExit("usage: planted_bugs.py TARGET TREE | --file TARGET | --check")
     target, tree = arguments
     path, text = planted(target, tree)
     path.write_text(text)
