@@ -43,13 +43,19 @@ run_together() {  # run_together FUNCTION
   while [ "$running" -gt 0 ]; do wait -n; running=$((running - 1)); done
 }
 
+# Time, one allocation, and all of them: far above what the targets themselves allow (tests/fuzz/fuzz_target.cpp).
+libfuzzer() {  # libfuzzer PROGRAM SECONDS TARGET PREFIX-OF-WHAT-IS-FOUND
+  "$1" -max_total_time="$2" -max_len=9216 -timeout=120 -malloc_limit_mb=80 -rss_limit_mb=2048 -print_final_stats=1 \
+    -artifact_prefix="$4" "$corpora/$3"
+}
+
+executions_in() { sed -n 's/^stat::number_of_executed_units: *//p' "$1"; }
+
 run_libfuzzer() {
   local seconds=$1 target=$2 log="build/fuzz-$2.log"
-  # Time, one allocation, and all of them: far above what the targets themselves allow (tests/fuzz/fuzz_target.cpp).
-  "build/fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=9216 -timeout=120 -malloc_limit_mb=80 \
-    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz-found-$target-" "$corpora/$target" >"$log" 2>&1 ||
+  libfuzzer "build/fuzz/tests/fuzz/fuzz_$target" "$seconds" "$target" "build/fuzz-found-$target-" >"$log" 2>&1 ||
     { tail -n 40 "$log"; echo "tools/fuzz.sh: $target failed, its input is at build/fuzz-found-$target-*" >&2; exit 1; }
-  echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions in $seconds s"
+  echo "$target: $(executions_in "$log") executions in $seconds s"
 }
 
 run_afl() {
@@ -69,7 +75,7 @@ run_afl() {
 
 # A program of each target with its bug in it, build/fuzz-planted/fuzz_TARGET, and what the bug is.
 build_planted() {
-  local target tree=build/fuzz-planted/tree
+  local target file tree=build/fuzz-planted/tree
   mkdir -p "$tree"
   # What has not changed keeps its time, so that it is not compiled again; where a bug was planted the file gets a new one.
   tar --exclude=./build --exclude=./.git -c . | tar -x -C "$tree"
@@ -79,18 +85,17 @@ build_planted() {
     (cd "$tree" && cmake --build build/fuzz --target "fuzz_$target") >"build/fuzz-planted-$target.log" 2>&1 ||
       { tail -n 40 "build/fuzz-planted-$target.log"; exit 1; }
     cp "$tree/build/fuzz/tests/fuzz/fuzz_$target" build/fuzz-planted/
-    tar --exclude=./build --exclude=./.git -c . | tar -x -C "$tree"
-    touch "$tree/$(python3 tests/fuzz/planted_bugs.py --file "$target")"
+    file=$(python3 tests/fuzz/planted_bugs.py --file "$target")
+    cp "$file" "$tree/$file"
   done
 }
 
 hunt_planted() {
   local seconds=$1 target=$2 start=$SECONDS status=0 log="build/fuzz-planted-$2.log"
   rm -f "build/fuzz-planted/found-$target-"*
-  "build/fuzz-planted/fuzz_$target" -max_total_time="$seconds" -max_len=9216 -timeout=120 -malloc_limit_mb=80 \
-    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="build/fuzz-planted/found-$target-" "$corpora/$target" >"$log" 2>&1 || status=$?
+  libfuzzer "build/fuzz-planted/fuzz_$target" "$seconds" "$target" "build/fuzz-planted/found-$target-" >"$log" 2>&1 || status=$?
   local executions
-  executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+  executions=$(executions_in "$log")
   if [ $status -eq 0 ] || [ -z "$(find build/fuzz-planted -name "found-$target-crash-*")" ]; then
     echo "tools/fuzz.sh: $target did not find what was forgotten: $(<"build/fuzz-planted/$target") ($executions executions)" >&2
     exit 1

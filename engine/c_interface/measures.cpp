@@ -29,7 +29,7 @@ void check_divisions(std::int32_t divisions) {
   if (divisions < 1 || divisions > 1000) throw Error(ErrorKind::usage, "divisions: must be between 1 and 1000");
 }
 
-float lowest_of(const std::vector<TrianglePoint>& points) {
+float lowest_probability(const std::vector<TrianglePoint>& points) {
   return std::min_element(points.begin(), points.end(),
                           [](const TrianglePoint& a, const TrianglePoint& b) { return a.probability < b.probability; })
       ->probability;
@@ -40,34 +40,40 @@ void write_interval(const Interval& interval, double (&to)[2]) {
   to[1] = interval.high;
 }
 
-blindspot_hull_metrics metrics_of(const TriangleHull& hull) {
+/// NaN wherever not every hull has a value.
+blindspot_hull_metrics no_metrics() {
   blindspot_hull_metrics metrics{};
-  metrics.source_probability = hull.metrics.p_source;
-  metrics.mean = hull.metrics.mean;
-  metrics.minimum = static_cast<double>(lowest_of(hull.points));
-  std::copy(hull.metrics.fractions.begin(), hull.metrics.fractions.end(), metrics.fractions);
-  metrics.edge_mean = hull.metrics.edge_mean;
-  metrics.edge_minimum = hull.metrics.edge_minimum;
-  metrics.points = static_cast<std::int64_t>(hull.points.size());
+  metrics.edge_mean = nothing;
+  metrics.edge_minimum = nothing;
   write_interval({nothing, nothing}, metrics.mean_interval);
   for (double(&interval)[2] : metrics.fraction_intervals) write_interval({nothing, nothing}, interval);
   return metrics;
 }
 
+blindspot_hull_metrics metrics_of(const TriangleHull& hull) {
+  blindspot_hull_metrics metrics = no_metrics();
+  metrics.source_probability = hull.metrics.p_source;
+  metrics.mean = hull.metrics.mean;
+  metrics.minimum = static_cast<double>(lowest_probability(hull.points));
+  std::copy(hull.metrics.fractions.begin(), hull.metrics.fractions.end(), metrics.fractions);
+  metrics.edge_mean = hull.metrics.edge_mean;
+  metrics.edge_minimum = hull.metrics.edge_minimum;
+  metrics.points = static_cast<std::int64_t>(hull.points.size());
+  return metrics;
+}
+
 blindspot_hull_metrics metrics_of(const SimplexHull& hull) {
-  blindspot_hull_metrics metrics{};
+  blindspot_hull_metrics metrics = no_metrics();
   metrics.source_probability = hull.p_source;
   metrics.mean = hull.mean;
   metrics.minimum = hull.minimum;
   std::copy(hull.fractions.begin(), hull.fractions.end(), metrics.fractions);
-  metrics.edge_mean = nothing;
-  metrics.edge_minimum = nothing;
   metrics.points = static_cast<std::int64_t>(hull.points.size());
-  metrics.sampled = hull.sampled ? 1 : 0;
-  constexpr Interval none{nothing, nothing};
-  write_interval(hull.sampled ? hull.mean_interval : none, metrics.mean_interval);
+  if (!hull.sampled) return metrics;
+  metrics.sampled = 1;
+  write_interval(hull.mean_interval, metrics.mean_interval);
   for (std::size_t i = 0; i < hull.fraction_intervals.size(); ++i) {
-    write_interval(hull.sampled ? hull.fraction_intervals.at(i) : none, metrics.fraction_intervals[i]);
+    write_interval(hull.fraction_intervals.at(i), metrics.fraction_intervals[i]);
   }
   return metrics;
 }
@@ -170,7 +176,6 @@ blindspot_status blindspot_find_lowest(blindspot_model* model, const float* sour
     blindspot::CheckOptions options;
     options.resolution = resolution;
     options.delta = delta;
-    options.start = std::min(options.start, resolution);
     std::vector<blindspot::LowestPoint> found;
     if (target_count == 1) {
       const blindspot::Segment segment{&from, &to[0], source_class};

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/arena.h"
+
 namespace blindspot::cuda {
 
 namespace {
@@ -23,12 +25,6 @@ bool is_filter(const GraphDescription& graph, std::size_t place) {
   });
 }
 
-/// Of a mask's bits those of a pixel, and so of an image, fill whole bytes.
-std::size_t bytes_of(Type type, std::int64_t elements) {
-  const auto count = static_cast<std::size_t>(elements);
-  return type == Type::mask ? count / 8 : count * element_bytes(type);
-}
-
 }  // namespace
 
 std::vector<TrialArray> trial_arrays(const GraphDescription& graph) {
@@ -43,9 +39,9 @@ std::vector<TrialArray> trial_arrays(const GraphDescription& graph) {
     TrialArray array{tensor.type, 0, is_output(graph, i), 0, in_place_of};
     std::int64_t last = 0;  // place of the last element
     for (std::size_t d = 0; d < tensor.dimensions.size(); ++d) last += (tensor.dimensions[d] - 1) * tensor.strides[d];
-    if (!tensor.is_virtual) array.bytes = bytes_of(tensor.type, last + 1);
+    if (!tensor.is_virtual) array.bytes = array_bytes(tensor.type, {last + 1});
     if (tensor.dimensions[0] == batch && batch > 1 && !is_filter(graph, i)) {
-      array.period = bytes_of(tensor.type, tensor.strides[0]);
+      array.period = array_bytes(tensor.type, {tensor.strides[0]});  // of a mask, whose pixels fill whole bytes, too
     }
     arrays.push_back(array);
   }

@@ -1,4 +1,5 @@
-// What a plan is tried on: the arrays that the work goes over, as plain values. May use the descriptions and device.h.
+// What a plan is tried on: the arrays that the work goes over, as plain values. May use the descriptions, device.h and
+// arena.h.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,5 @@
 // The simplex, the lowest value and the width of a path through the C interface: the numbers of C++, bit for bit, and
 // what is refused. Uses the public headers.
-#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -116,8 +115,7 @@ TEST_CASE("the lowest value of a segment and of a triangle is that of C++") {
                                  &lowest, &error);
   };
   for (const int resolution : {4, 32}) {
-    CheckOptions options{.resolution = resolution, .delta = 0.1};
-    options.start = std::min(options.start, resolution);
+    const CheckOptions options{.resolution = resolution, .delta = 0.1};
     REQUIRE(find(1, resolution, 0.1) == BLINDSPOT_DONE);
     const Segment segment{&images[0], &images[1], 0};
     check_same(lowest, check_segments(expected, {&segment, 1}, options).front());

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/arena.h"
+
 namespace blindspot::tests {
 namespace {
 
@@ -89,8 +91,7 @@ void check_tensor(const TensorDescription& tensor) {
 std::size_t extent_bytes(const TensorDescription& tensor) {
   std::int64_t last = 0;
   for (std::size_t i = 0; i < tensor.dimensions.size(); ++i) last += (tensor.dimensions[i] - 1) * tensor.strides[i];
-  const auto count = static_cast<std::size_t>(last + 1);
-  return tensor.type == Type::mask ? (count + 7) / 8 : count * element_bytes(tensor.type);
+  return array_bytes(tensor.type, {last + 1});
 }
 
 std::vector<std::int64_t> sizes_of(const TensorDescription& tensor, Layout layout) {
