@@ -24,8 +24,9 @@ def escaped(text):
 
 def body(text):
     """A help text as paragraphs; its lists as tagged paragraphs, its examples as they stand."""
-    lines, heading = [], ""
+    lines, heading, in_paragraph = [], "", False
     for line in text.splitlines():
+        continues, in_paragraph = in_paragraph, False
         if match := HEADING.match(line):
             heading = match[1]
             lines += [".PP", f".B {escaped(heading)}"]
@@ -39,7 +40,8 @@ def body(text):
         elif heading and (match := ENTRY.match(line)):
             lines += [".TP", f".B {escaped(match[1])}", escaped(match[2] or "")]
         else:
-            lines += [".PP", escaped(line.strip())]
+            lines += [escaped(line.strip())] if continues else [".PP", escaped(line.strip())]
+            in_paragraph = True
     return [line for line in lines if line]
 
 

@@ -111,8 +111,14 @@ class Installed(unittest.TestCase):
     def test_the_manual_page_tells_all(self):
         page = self.tree / "share/man/man1/blindspot.1"
         text = page.read_text().replace("\\-", "-")
-        commands = re.findall(r"^  (\w+)  ", run(PROGRAM, "--help").stdout, re.MULTILINE)
+        top = run(PROGRAM, "--help").stdout
+        lists = {name: re.findall(r"^  (\w+)\b", entries, re.MULTILINE)
+                 for name, entries in re.findall(r"^(\w+):\n((?:  .*\n)+)", top, re.MULTILINE)}
+        commands, variables = lists["Commands"], lists["Environment"]
         self.assertIn("traverse", commands)
+        self.assertIn("BLINDSPOT_WEIGHTS", variables)
+        for variable in variables:
+            self.assertIn(f".TP\n.B {variable}", text)
         for command in commands:
             self.assertIn(f".SS {command}\n", text)
             for option in re.findall(r"--[a-z][a-z-]+", run(PROGRAM, command, "--help").stdout):
