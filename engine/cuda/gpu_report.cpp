@@ -32,6 +32,20 @@ std::string why_no_gpu(const DriverFacts& facts) {
   return {};
 }
 
+std::string why_no_cudnn(const LibraryFacts& library) {
+  if (library.version >= 90000 && library.version < 100000) return {};
+  return fmt::format("{} is cuDNN {}, version 9 is needed", library.path, library.version);
+}
+
+std::string why_not_with_driver(const LibraryFacts& library, int driver_version) {
+  const int cuda_version = static_cast<int>(library.cuda_version);
+  if (cuda_version / 1000 <= driver_version / 1000) return {};
+  return fmt::format(
+      "{} is for CUDA {}, the NVIDIA driver for CUDA {}; BLINDSPOT_CUDA_LIBRARIES may name the folder of "
+      "an earlier one",
+      library.path, version_text(cuda_version), version_text(driver_version));
+}
+
 std::string why_no_kernels(int compute_capability, const CompiledArchitectures& compiled) {
   const auto text = [](int capability) { return fmt::format("{}.{}", capability / 10, capability % 10); };
   if (compute_capability < least_compute_capability) {

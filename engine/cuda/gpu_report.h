@@ -22,6 +22,19 @@ struct DriverFacts {
 /// Why no GPU can be used, empty if one might: no driver, too old a driver, no GPU.
 std::string why_no_gpu(const DriverFacts& facts);
 
+/// What a library that was opened says of itself.
+struct LibraryFacts {
+  std::string path;
+  std::size_t version = 0;       ///< 91900 for 9.19.0
+  std::size_t cuda_version = 0;  ///< of the runtime that it holds: 13000 for 13.0, 0 where it does not tell
+};
+
+/// Why it cannot be used as cuDNN, empty if it can.
+std::string why_no_cudnn(const LibraryFacts& library);
+/// Why it does not run on a driver (13000 for 13.0), empty if it does: it may be of a later CUDA than the driver only
+/// within a major version.
+std::string why_not_with_driver(const LibraryFacts& library, int driver_version);
+
 /// The compute capabilities (90 for 9.0) for which kernels are compiled; those of `virtual_architecture` and above also
 /// run, being compiled by the driver.
 struct CompiledArchitectures {

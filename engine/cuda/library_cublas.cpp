@@ -22,6 +22,7 @@ struct Functions {
   decltype(cublasLtCreate)* create = nullptr;
   decltype(cublasLtDestroy)* destroy = nullptr;
   decltype(cublasLtGetVersion)* version = nullptr;
+  decltype(cublasLtGetCudartVersion)* cuda_version = nullptr;
   decltype(cublasLtGetStatusString)* status_string = nullptr;
   decltype(cublasLtMatmulDescCreate)* operation_create = nullptr;
   decltype(cublasLtMatmulDescDestroy)* operation_destroy = nullptr;
@@ -39,6 +40,7 @@ struct Functions {
 
 struct Cublas {
   Functions call;
+  std::string path;
   std::string reason;  ///< why it cannot be used
 };
 
@@ -49,16 +51,20 @@ void find(const OpenLibrary& library, const char* name, Function*& function, std
 }
 
 Cublas find_cublas() {
-  const std::array<std::string, 2> names{"libcublasLt.so.13", "libcublasLt.so.12"};
+  // That of the plug-in's own CUDA first: a driver on which the plug-in runs is new enough for it.
+  constexpr int built_with = CUDART_VERSION / 1000, other = built_with == 13 ? 12 : 13;
+  const std::array<std::string, 2> names{fmt::format("libcublasLt.so.{}", built_with),
+                                         fmt::format("libcublasLt.so.{}", other)};
   const LibrarySearch search = open_library(names);
-  if (!search.found) return {{}, fmt::format("no cuBLASLt: {}", search.reason)};
+  if (!search.found) return {{}, {}, fmt::format("no cuBLASLt: {}", search.reason)};
   const OpenLibrary& library = *search.found;
-  Cublas cublas;
+  Cublas cublas{{}, library.path(), {}};
   Functions& call = cublas.call;
   std::string missing;
   find(library, "cublasLtCreate", call.create, missing);
   find(library, "cublasLtDestroy", call.destroy, missing);
   find(library, "cublasLtGetVersion", call.version, missing);
+  find(library, "cublasLtGetCudartVersion", call.cuda_version, missing);
   find(library, "cublasLtGetStatusString", call.status_string, missing);
   find(library, "cublasLtMatmulDescCreate", call.operation_create, missing);
   find(library, "cublasLtMatmulDescDestroy", call.operation_destroy, missing);
@@ -352,6 +358,10 @@ std::string open_cublas() {
 std::string cublas_version_text() {
   const std::size_t version = call().version();
   return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
+LibraryFacts cublas_facts() {
+  return {cublas().path, call().version(), call().cuda_version()};
 }
 
 CublasPlans::CublasPlans(std::string gpu, std::shared_ptr<PlanCache> cache)

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/cuda/gpu_report.h"
 #include "engine/cuda/math_libraries.h"
 #include "engine/cuda/plan_cache.h"
 
@@ -16,6 +17,8 @@ struct CublasLibrary;  // the open library and its handle
 std::string open_cublas();
 /// "13.1.0"; cuBLASLt must be open.
 std::string cublas_version_text();
+/// What it says of itself; cuBLASLt must be open.
+LibraryFacts cublas_facts();
 
 class CublasPlans {
  public:

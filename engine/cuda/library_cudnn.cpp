@@ -45,7 +45,7 @@ CudnnPlans::CudnnPlans(std::string gpu, std::shared_ptr<PlanCache> cache)
   if (status != CUDNN_STATUS_SUCCESS) {
     const std::string reason = cudnnGetErrorString(status);
     throw_refusal(says_memory_ran_out(reason),
-                  fmt::format("cuDNN {} ({}) does not start: {}", cudnn_version_text(), cudnn_path(), reason));
+                  fmt::format("cuDNN {} ({}) does not start: {}", cudnn_version_text(), cudnn_facts().path, reason));
   }
   handle_ = std::shared_ptr<cudnnContext>(handle, [](cudnnContext* context) { (void)cudnnDestroy(context); });
 }

@@ -13,12 +13,10 @@ namespace blindspot::cuda {
 
 namespace {
 
-constexpr std::size_t least_version = 90000, end_of_versions = 100000;
-
 struct Cudnn {
   std::optional<OpenLibrary> library;
   std::string reason;
-  std::size_t version = 0;
+  LibraryFacts facts;
 };
 
 /// cuDNN compiles some kernels at run time. It looks for NVRTC by name alone, and NVRTC for its built-in functions,
@@ -35,13 +33,13 @@ Cudnn find_cudnn() {
   open_nvrtc();
   const std::array<std::string, 1> names{"libcudnn.so.9"};
   LibrarySearch search = open_library(names);
-  if (!search.found) return {std::nullopt, fmt::format("no cuDNN 9: {}", search.reason), 0};
+  if (!search.found) return {std::nullopt, fmt::format("no cuDNN 9: {}", search.reason), {}};
   auto* version = search.found->function<decltype(cudnnGetVersion)>("cudnnGetVersion");
-  const std::size_t number = version == nullptr ? 0 : version();
-  if (number < least_version || number >= end_of_versions) {
-    return {std::nullopt, fmt::format("{} is cuDNN {}, version 9 is needed", search.found->path(), number), number};
-  }
-  return {std::move(search.found), {}, number};
+  auto* cuda_version = search.found->function<decltype(cudnnGetCudartVersion)>("cudnnGetCudartVersion");
+  LibraryFacts facts{search.found->path(), version == nullptr ? 0 : version(),
+                     cuda_version == nullptr ? 0 : cuda_version()};
+  if (std::string reason = why_no_cudnn(facts); !reason.empty()) return {std::nullopt, std::move(reason), {}};
+  return {std::move(search.found), {}, std::move(facts)};
 }
 
 /// The library, opened at the first call; it stays open as long as the program runs.
@@ -62,12 +60,12 @@ std::string open_cudnn() {
 }
 
 std::string cudnn_version_text() {
-  const std::size_t version = cudnn().version;
+  const std::size_t version = cudnn().facts.version;
   return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
 }
 
-std::string cudnn_path() {
-  return cudnn().library ? cudnn().library->path() : "";
+const LibraryFacts& cudnn_facts() {
+  return cudnn().facts;
 }
 
 }  // namespace blindspot::cuda
@@ -97,7 +95,7 @@ cudnnStatus_t cudnnGetStream(cudnnHandle_t handle, cudaStream_t* stream) {
 }
 
 std::size_t cudnnGetVersion() {
-  return blindspot::cuda::cudnn().version;
+  return blindspot::cuda::cudnn().facts.version;
 }
 
 const char* cudnnGetErrorString(cudnnStatus_t status) {

@@ -6,13 +6,15 @@
 
 #include <string>
 
+#include "engine/cuda/gpu_report.h"
+
 namespace blindspot::cuda {
 
 /// Opens cuDNN 9 if that has not been done. Empty, or why it cannot be used.
 std::string open_cudnn();
 /// "9.19.0"; cuDNN must be open.
 std::string cudnn_version_text();
-/// Where it was found.
-std::string cudnn_path();
+/// What it says of itself; all 0 where it is not open.
+const LibraryFacts& cudnn_facts();
 
 }  // namespace blindspot::cuda

@@ -64,9 +64,11 @@ class OpenLibraries final : public MathLibraries {
 
 }  // namespace
 
-std::string why_no_math_libraries() {
+std::string why_no_math_libraries(int driver_version) {
   if (std::string reason = open_cudnn(); !reason.empty()) return reason;
-  return open_cublas();
+  if (std::string reason = open_cublas(); !reason.empty()) return reason;
+  if (std::string reason = why_not_with_driver(cudnn_facts(), driver_version); !reason.empty()) return reason;
+  return why_not_with_driver(cublas_facts(), driver_version);
 }
 
 std::string describe_math_libraries() {

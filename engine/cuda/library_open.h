@@ -8,8 +8,8 @@
 
 namespace blindspot::cuda {
 
-/// Why the libraries cannot be used on this machine, empty if they can; needs no GPU.
-std::string why_no_math_libraries();
+/// Why the libraries cannot be used with a driver (13000 for 13.0), empty if they can; needs no GPU.
+std::string why_no_math_libraries(int driver_version);
 /// "cuDNN 9.19.0, cuBLASLt 13.1.0"; where why_no_math_libraries() is empty.
 std::string describe_math_libraries();
 /// For the GPU of the number, with plans cached in the user's cache folder. Throws Error(device).

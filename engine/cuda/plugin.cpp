@@ -71,7 +71,7 @@ GpuReport report_gpus() {
   GpuReport report;
   report.reason = why_no_gpu(facts);
   if (!report.reason.empty()) return report;
-  const std::string why_no_libraries = why_no_math_libraries();
+  const std::string why_no_libraries = why_no_math_libraries(facts.driver_version);
   for (int number = 0; number < facts.count; ++number) {
     report.gpus.push_back(information_of(number, why_no_libraries));
   }

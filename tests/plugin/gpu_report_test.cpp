@@ -10,8 +10,10 @@ namespace {
 
 using blindspot::cuda::CompiledArchitectures;
 using blindspot::cuda::DriverFacts;
+using blindspot::cuda::why_no_cudnn;
 using blindspot::cuda::why_no_gpu;
 using blindspot::cuda::why_no_kernels;
+using blindspot::cuda::why_not_with_driver;
 
 TEST_CASE("why there is no GPU") {
   CHECK(why_no_gpu({false, 0, 13000, 0, ""}) == "no NVIDIA driver: libcuda.so.1 was not found");
@@ -23,6 +25,19 @@ TEST_CASE("why there is no GPU") {
   CHECK(why_no_gpu({true, 13000, 13000, 1, ""}).empty());
   CHECK(why_no_gpu({true, 13000, 13020, 1, ""}).empty());  // minor versions are compatible
   CHECK(why_no_gpu({true, 14000, 13000, 2, ""}).empty());
+}
+
+TEST_CASE("why an opened library cannot be used") {
+  CHECK(why_no_cudnn({"/lib/libcudnn.so.9", 8907, 12000}) == "/lib/libcudnn.so.9 is cuDNN 8907, version 9 is needed");
+  CHECK_FALSE(why_no_cudnn({"/lib/libcudnn.so.9", 100000, 14000}).empty());
+  CHECK(why_no_cudnn({"/lib/libcudnn.so.9", 90100, 12000}).empty());
+  CHECK(why_no_cudnn({"/lib/libcudnn.so.9", 92800, 13000}).empty());
+  CHECK(why_not_with_driver({"/lib/libcudnn.so.9", 91900, 13000}, 12080)
+            .starts_with(
+                "/lib/libcudnn.so.9 is for CUDA 13.0, the NVIDIA driver for CUDA 12.8; BLINDSPOT_CUDA_LIBRARIES"));
+  CHECK(why_not_with_driver({"/lib/libcudnn.so.9", 91900, 13020}, 13000).empty());  // minor versions are compatible
+  CHECK(why_not_with_driver({"/lib/libcudnn.so.9", 91900, 12090}, 13000).empty());
+  CHECK(why_not_with_driver({"/lib/libcudnn.so.9", 91900, 0}, 13000).empty());
 }
 
 TEST_CASE("for which GPUs there are kernels") {
