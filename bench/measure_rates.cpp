@@ -60,6 +60,7 @@ void measure(Model& model, int count, int rounds) {
   std::vector<Cost> hull, hull_forward, steps, steps_forward;
   // In turn, so that other work on the machine meets all alike.
   for (int round = 0; round < rounds; ++round) {
+    fmt::print(stderr, "round {} of {}\n", round + 1, rounds);
     hull.push_back(cost_of([&] { triangle_hulls(model, triangles, WalkMode::standard); }));
     hull_forward.push_back(cost_of([&] { model.logits(plain); }));
     steps.push_back(cost_of([&] { path_widths(model, points, width); }));
