@@ -83,7 +83,7 @@ bool report(const std::string& what, const std::vector<LowestPoint>& found, cons
       found.size(), what, options.resolution, options.delta, 100 * cost / grid, 100 * dearest, worst,
       4 * options.resolution, violations, missed);
   std::fflush(stdout);
-  return cost / grid <= share_of_grid && worst <= lowest_within && missed == 0;
+  return dearest <= share_of_grid && worst <= lowest_within && missed == 0;
 }
 
 bool measure_segments(Model& model, const Walks& walks, const CheckOptions& options) {

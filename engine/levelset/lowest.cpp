@@ -58,8 +58,9 @@ class Searches {
                                          .delta = options.delta});
     }
     weights_.resize(hulls.size());
-    places_.resize(hulls.size());
+    questions_.resize(hulls.size());
     asked_.resize(hulls.size(), 0);
+    asked_for_slopes_.resize(hulls.size(), 0);
   }
 
   /// False when no search wants to know anything more.
@@ -67,17 +68,15 @@ class Searches {
     bool wanted = false;
     for (std::size_t i = 0; i < searches_.size(); ++i) {
       weights_[i].clear();
-      places_[i] = searches_[i].next();
-      for (const HullPlace& place : places_[i]) append_weights(place, hulls_[i].targets.size(), weights_[i]);
-      rows_[i].weights = weights_[i];
-      asked_[i] += static_cast<std::int64_t>(places_[i].size());
-      wanted = wanted || !places_[i].empty();
+      questions_[i] = searches_[i].next();
+      for (const HullPlace& place : questions_[i].places) append_weights(place, hulls_[i].targets.size(), weights_[i]);
+      const auto count = static_cast<std::int64_t>(questions_[i].places.size());
+      asked_[i] += count;
+      asked_for_slopes_[i] += questions_[i].slopes ? count : 0;
+      wanted = wanted || count > 0;
     }
-    if (!wanted) return false;
-    passes_.run(
-        mixer_.point_rows(), [&](std::size_t row, std::int64_t first, Array& to) { mixer_.make(row, first, to); },
-        [&](const PassedPoint& point) { tell(point); }, cancelled);
-    return true;
+    for (const bool slopes : {true, false}) ask(slopes, cancelled);
+    return wanted;
   }
 
   std::vector<LowestPoint> results(const CheckOptions& options, double gradient_cost) const {
@@ -90,8 +89,10 @@ class Searches {
       result.t.assign(lowest.place.begin(), lowest.place.begin() + static_cast<std::ptrdiff_t>(targets));
       result.probability = LowestSearch::probability(lowest.log_odds);
       result.violation = result.p_source - result.probability > options.delta;
-      result.points = result.gradients = asked_[i];
-      result.forward_passes = gradient_cost * static_cast<double>(asked_[i]);
+      result.points = asked_[i];
+      result.gradients = asked_for_slopes_[i];
+      result.forward_passes =
+          gradient_cost * static_cast<double>(result.gradients) + static_cast<double>(result.points - result.gradients);
       result.grid_passes = grid_points(targets, options.resolution);
     }
     return results;
@@ -109,13 +110,27 @@ class Searches {
     return rows;
   }
 
+  /// All questions of this round with slopes, or all without.
+  void ask(bool slopes, const Cancelled& cancelled) {
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      rows_[i].weights =
+          questions_[i].slopes == slopes ? std::span<const double>(weights_[i]) : std::span<const double>();
+    }
+    passes_.run(
+        mixer_.point_rows(), [&](std::size_t row, std::int64_t first, Array& to) { mixer_.make(row, first, to); },
+        [&](const PassedPoint& point) { tell(point); }, cancelled, slopes);
+  }
+
   void tell(const PassedPoint& point) {
     const SearchedHull& hull = hulls_[point.row];
     HullKnowledge knowledge;
-    knowledge.place = places_[point.row][static_cast<std::size_t>(point.point)];
+    knowledge.place = questions_[point.row].places[static_cast<std::size_t>(point.point)];
     knowledge.log_odds = point.log_odds;
-    for (std::size_t j = 0; j < hull.targets.size(); ++j) {
-      knowledge.slope.at(j) = slope_along(*hull.source, *hull.targets[j], point);
+    if (questions_[point.row].slopes) {
+      std::array<double, 2>& slope = knowledge.slope.emplace();
+      for (std::size_t j = 0; j < hull.targets.size(); ++j) {
+        slope.at(j) = slope_along(*hull.source, *hull.targets[j], point);
+      }
     }
     searches_[point.row].tell(knowledge);
   }
@@ -126,8 +141,8 @@ class Searches {
   PointPasses passes_;
   std::vector<LowestSearch> searches_;
   std::vector<std::vector<double>> weights_;
-  std::vector<std::vector<HullPlace>> places_;
-  std::vector<std::int64_t> asked_;
+  std::vector<HullQuestions> questions_;
+  std::vector<std::int64_t> asked_, asked_for_slopes_;
 };
 
 }  // namespace

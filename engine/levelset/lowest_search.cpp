@@ -15,8 +15,10 @@ constexpr std::array<HullPlace, 6> neighbours = {{{1, 0}, {-1, 0}, {0, 1}, {0, -
 // Samples an edge of the neighbourhood in which the cutting planes' lowest point is looked for.
 constexpr int samples = 48;
 
+/// The tangent of a place whose slope is known.
 double along(const HullKnowledge& from, const HullPlace& to) {
-  return from.log_odds + from.slope[0] * (to[0] - from.place[0]) + from.slope[1] * (to[1] - from.place[1]);
+  const std::array<double, 2>& slope = from.slope.value();
+  return from.log_odds + slope[0] * (to[0] - from.place[0]) + slope[1] * (to[1] - from.place[1]);
 }
 
 double distance(const HullPlace& a, const HullPlace& b) {
@@ -198,13 +200,13 @@ std::vector<HullPlace> LowestSearch::cut() {
 bool LowestSearch::has_kink() const {
   const HullKnowledge& centre = known_[lowest_];
   return std::any_of(known_.begin(), known_.end(), [&](const HullKnowledge& point) {
-    return distance(point.place, centre.place) <= 2.0 / units_ &&
+    return point.slope && distance(point.place, centre.place) <= 2.0 / units_ &&
            std::abs(probability(along(point, centre.place)) - probability(centre.log_odds)) > rules_.tolerance;
   });
 }
 
 /// The surroundings of a kink at the lowest point, a quarter and half of the resolution away: another may be nearby and
-/// lower, of which no tangent tells. Again around what turned out lower.
+/// lower, of which no tangent tells, so that none is asked for. Again around what turned out lower.
 std::vector<HullPlace> LowestSearch::poll() {
   if (polls_ == most_polls || (polls_ > 0 && lowest_ == polled_) || !has_kink()) return {};
   const HullPlace centre = known_[lowest_].place;
@@ -222,20 +224,22 @@ std::vector<HullPlace> LowestSearch::poll() {
   return places;
 }
 
-std::vector<HullPlace> LowestSearch::next() {
+HullQuestions LowestSearch::next() {
+  HullQuestions questions;
+  std::vector<HullPlace>& places = questions.places;
   if (!started_) {
     started_ = true;
     first_cells();
-    std::vector<HullPlace> places;
     want({0, 0}, places);
     for (const Cell& cell : cells_) {
       for (std::size_t i = 0; i < (rules_.targets == 1 ? 2U : 3U); ++i) want(cell.corners[i], places);
     }
-    return places;
+    return questions;
   }
-  std::vector<HullPlace> places = divide_suspicious();
-  if (places.empty()) places = cut();
-  return places.empty() ? poll() : places;
+  places = divide_suspicious();
+  if (places.empty() && polls_ == 0) places = cut();
+  if (places.empty()) questions = {poll(), false};
+  return questions;
 }
 
 }  // namespace blindspot::levelset

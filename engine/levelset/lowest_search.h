@@ -18,7 +18,13 @@ using HullPlace = std::array<double, 2>;
 struct HullKnowledge {
   HullPlace place{};
   double log_odds = 0;
-  std::array<double, 2> slope{};
+  std::optional<std::array<double, 2>> slope;  ///< where it was asked for
+};
+
+/// Places about which the same is to be asked: the value, and its slope where that decides what comes next.
+struct HullQuestions {
+  std::vector<HullPlace> places;
+  bool slopes = true;
 };
 
 struct SearchRules {
@@ -30,14 +36,14 @@ struct SearchRules {
 };
 
 /// Cells are halved, the most suspicious first; when none is left that may hold less, the neighbourhood of the lowest
-/// point is searched by cutting planes (Kelley 1960), between the points of the finest grid too, and where it has a
-/// kink by asking all around it.
+/// point is searched by cutting planes (Kelley 1960), between the points of the finest grid too, and at last, where it
+/// has a kink, by asking for the values all around it.
 class LowestSearch {
  public:
   explicit LowestSearch(const SearchRules& rules);
 
-  /// Places to be asked next; empty: the search is over. Each must then be given to `tell`, in this order.
-  std::vector<HullPlace> next();
+  /// What to ask next; no places: the search is over. Each must then be given to `tell`, in this order.
+  HullQuestions next();
   void tell(const HullKnowledge& knowledge);
 
   const HullKnowledge& lowest() const { return known_[lowest_]; }

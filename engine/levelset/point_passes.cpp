@@ -47,13 +47,13 @@ PointPasses::PointPasses(Network& network, Device& device, bool gradients)
 }
 
 void PointPasses::run(std::span<const PointRow> rows, const MakePoints& make, const UsePoint& use,
-                      const Cancelled& cancelled) {
+                      const Cancelled& cancelled, bool gradients) {
   Place next;
   while (true) {
     stop_if(cancelled);
     fill(rows, make, next);
     if (places_.empty()) return;
-    judge(use);
+    judge(use, gradients_ && gradients);
   }
 }
 
@@ -82,30 +82,28 @@ void PointPasses::fill(std::span<const PointRow> rows, const MakePoints& make, P
   std::fill(host_classes_.begin() + filled, host_classes_.end(), 0);
 }
 
-void PointPasses::judge(const UsePoint& use) {
+void PointPasses::judge(const UsePoint& use, bool gradients) {
   device_.upload(std::span<const std::int32_t>(host_classes_), classes_);
   const Forgetting at_the_end(network_);
   {
     const Array logits = network_.forward(images_from(device_, points_));
     device_.probability(logits, classes_, probability_);
-    if (gradients_) {
-      device_.cross_entropy_seed(logits, classes_, seed_, inverse_scale_);
-      device_.download(logits, std::span(host_logits_));
-    }
+    if (gradients) device_.cross_entropy_seed(logits, classes_, seed_, inverse_scale_);
+    if (gradients_) device_.download(logits, std::span(host_logits_));
   }
-  if (gradients_) {
+  if (gradients) {
     network_.input_gradient(seed_, gradient_into(device_, gradient_));
     device_.download(gradient_, std::span(host_gradient_));
     device_.download(inverse_scale_, std::span(host_scale_));
   }
   device_.download(probability_, std::span(host_probability_));
-  const std::size_t values = gradients_ ? host_gradient_.size() / host_classes_.size() : 0;
+  const std::size_t values = gradients ? host_gradient_.size() / host_classes_.size() : 0;
   for (std::size_t i = 0; i < places_.size(); ++i) {
     PassedPoint point = {places_[i].row, places_[i].point, host_probability_[i], {}};
     if (gradients_) {
       const auto classes = static_cast<std::size_t>(network_.classes());
       point.gradient = std::span(host_gradient_).subspan(i * values, values);
-      point.scale = host_scale_[i];
+      if (gradients) point.scale = host_scale_[i];
       point.log_odds = log_odds(std::span(host_logits_).subspan(i * classes, classes), host_classes_[i]);
     }
     use(point);

@@ -24,8 +24,8 @@ struct PointRow {
 /// points of a row in theirs.
 using MakePoints = std::function<void(std::size_t row, std::int64_t first, Array& points)>;
 
-/// What the network says of a point. The last three only where gradients were asked for: ∇ₓ CE(f(x), class) is
-/// scale·gradient, [3, H, W], valid during the call; log_odds = ln(p/(1 − p)), from the logits.
+/// What the network says of a point. The last three only of passes that are made for gradients: ∇ₓ CE(f(x), class) is
+/// scale·gradient, [3, H, W], valid during the call, empty in a run without; log_odds = ln(p/(1 − p)), from the logits.
 struct PassedPoint {
   std::size_t row = 0;
   std::int64_t point = 0;
@@ -42,8 +42,9 @@ class PointPasses {
  public:
   PointPasses(Network& network, Device& device, bool gradients);
 
-  /// Slices run at their full shape, empty places grey. Throws Stopped.
-  void run(std::span<const PointRow> rows, const MakePoints& make, const UsePoint& use, const Cancelled& cancelled);
+  /// Slices run at their full shape, empty places grey. `gradients`: false leaves them out of this run. Throws Stopped.
+  void run(std::span<const PointRow> rows, const MakePoints& make, const UsePoint& use, const Cancelled& cancelled,
+           bool gradients = true);
 
  private:
   struct Place {
@@ -51,7 +52,7 @@ class PointPasses {
     std::int64_t point = 0;
   };
   void fill(std::span<const PointRow> rows, const MakePoints& make, Place& next);
-  void judge(const UsePoint& use);
+  void judge(const UsePoint& use, bool gradients);
 
   Network& network_;
   Device& device_;
