@@ -26,6 +26,18 @@ void refuse_programs(Connection& connection) {
                           connection.name()));
 }
 
+/// Runs from before the settings held the version are read as the file has it.
+void check_version(Connection& connection, std::int64_t version) {
+  const Settings settings = read_settings(connection);
+  const auto recorded = settings.find(schema_setting);
+  if (recorded == settings.end() || recorded->second == fmt::format("{}", version)) return;
+  throw Error(
+      ErrorKind::input,
+      fmt::format("{}: damaged: the version of its schema, {}, and its setting {} do not agree; take a copy of the "
+                  "file or begin anew",
+                  connection.name(), version, schema_setting));
+}
+
 /// The schema's version, the setting and the table go together.
 void check_widths(Connection& connection) {
   const bool by_version = holds_widths(connection);
@@ -56,6 +68,7 @@ bool holds_run(Connection& connection) {
   }
   if (version < 1) throw Error(ErrorKind::input, fmt::format("{}: has no schema version", connection.name()));
   refuse_programs(connection);
+  check_version(connection, version);
   check_widths(connection);
   return true;
 }

@@ -15,8 +15,8 @@
 
 namespace blindspot::evaluation {
 
-/// False for a file in which nothing has begun yet. Throws Error(input) for another program's database and for a newer
-/// schema.
+/// False for a file in which nothing has begun yet. Throws Error(input) for another program's database, a newer schema,
+/// and one that is not what the file's own settings say.
 bool holds_run(Connection& connection);
 
 /// Whether it is one that has the table of widths.

@@ -301,6 +301,12 @@ TEST_CASE("a damaged database is refused, not followed") {
             [](const RunDatabase& database) { table_rows(database, WalkMode::standard); });
   }
   refused("UPDATE inputs SET predicted = 10 WHERE image = 2", resume);
+  for (const char* const version :
+       {"UPDATE settings SET value = '2' WHERE name = 'schema_version'",
+        "UPDATE settings SET value = 'one' WHERE name = 'schema_version'",
+        "PRAGMA user_version = 2; INSERT INTO settings VALUES ('width', '1'); CREATE TABLE widths (model)"}) {
+    CHECK(refusal([&] { damaged(version); }, "its setting schema_version do not agree") == ErrorKind::input);
+  }
   for (const char* const program :
        {"ALTER TABLE hulls RENAME TO was; CREATE VIEW hulls AS WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT "
         "n FROM endless) SELECT n AS model FROM endless",
