@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <random>
-#include <string_view>
 #include <system_error>
 
 #include "blindspot/error.h"
 #include "blindspot/evaluation.h"
+#include "blindspot/one_line.h"
 #include "engine/evaluation/run_rows.h"
 #include "engine/evaluation/run_store.h"
 #include "engine/evaluation/schema.h"
@@ -76,18 +77,6 @@ void check_parts(const Shards& shards) {
   }
 }
 
-/// One table's rows as text, but for the PNG files, which follow from the rest.
-std::vector<std::string> rows_of(Connection& connection, const std::string& columns, const std::string& table) {
-  std::vector<std::string> all;
-  Statement rows(connection, fmt::format("SELECT {} FROM {} ORDER BY {}", columns, table, key_of(table)));
-  while (rows.step()) {
-    std::string row;
-    for (int column = 0; column < rows.columns(); ++column) row += rows.canonical(column) + " ";
-    all.push_back(std::move(row));
-  }
-  return all;
-}
-
 /// The shard with the most networks: one that was stopped may lack the last of them.
 OpenedShard& fullest(const Shards& shards) {
   std::vector<std::int64_t> networks;
@@ -95,28 +84,58 @@ OpenedShard& fullest(const Shards& shards) {
   return *shards[static_cast<std::size_t>(std::max_element(networks.begin(), networks.end()) - networks.begin())];
 }
 
+/// A table whose rows shards have in common.
+struct CommonTable {
+  const char* name;
+  const char* row;      ///< in SQL, what a message calls a row
+  const char* columns;  ///< that must agree
+  bool may_lack_rows;   ///< the last ones, in a shard that was stopped
+};
+
+/// Not among the columns: PNG files, which follow from the rest; what a network and its file are called and where that
+/// told of its preprocessing and its classes, for the same weights may lie elsewhere.
+constexpr std::array<CommonTable, 4> common_tables{{
+    {"images", "'image ' || number", "name, label, sha256", false},
+    {"unreadable", "name", "name, reason", false},
+    {"models", "'network ' || number || ' (' || name || ')'",
+     "architecture, weights_sha256, preprocessing, class_count, device, precision, batch, slice, threads, "
+     "device_description",
+     true},
+    {"inputs", "'image ' || image || ' of network ' || model",
+     "model, image, predicted, probability, dropped IS NOT NULL AS dropped", true},
+}};
+
+/// Rows of the first shard against another's, which may have fewer of them.
+void check_table(Connection& there, Connection& here, const CommonTable& table) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{}: its {} differ from those of {}: {}; shards are made with the same networks, images and "
+                    "devices",
+                    here.name(), table.name, there.name(), one_line(what)));
+  };
+  const std::string query =
+      fmt::format("SELECT {}, {} FROM {} ORDER BY {}", table.row, table.columns, table.name, key_of(table.name));
+  Statement first(there, query), other(here, query);
+  while (true) {
+    const bool is_there = first.step(), is_here = other.step();
+    if (!is_here && (!is_there || table.may_lack_rows)) return;
+    if (!is_here) refuse(first.text(0) + " is there, but not here");
+    if (!is_there) refuse(other.text(0) + " is here, but not there");
+    for (int column = 1; column < first.columns(); ++column) {
+      if (first.canonical(column) == other.canonical(column)) continue;
+      const auto value = [column](const Statement& row) { return row.is_null(column) ? "nothing" : row.text(column); };
+      refuse(fmt::format("{} of {} is {} there and {} here", first.column_name(column), first.text(0), value(first),
+                         value(other)));
+    }
+  }
+}
+
 /// Images must be the same in all shards, and networks as far as each shard has come; rows are ordered by network.
 void check_common(const Shards& shards) {
   OpenedShard& first = fullest(shards);
-  constexpr std::array<std::pair<const char*, const char*>, 4> common{{
-      {"images", "*"},
-      {"unreadable", "*"},
-      {"models", "*"},
-      {"inputs", "model, image, predicted, probability, dropped"},
-  }};
-  for (const auto& [table, columns] : common) {
-    const std::vector<std::string> wanted = rows_of(first.connection, columns, table);
-    for (const auto& shard : shards) {
-      const std::vector<std::string> there = rows_of(shard->connection, columns, table);
-      const auto [a, b] = std::mismatch(wanted.begin(), wanted.end(), there.begin(), there.end());
-      const bool may_lack = std::string_view(table) == "models" || std::string_view(table) == "inputs";
-      if (b == there.end() && (a == wanted.end() || may_lack)) continue;
-      throw Error(ErrorKind::usage,
-                  fmt::format("{}: its {} differ from those of {}: {} there, {} here; shards are made with the same "
-                              "networks, images and devices",
-                              shard->connection.name(), table, first.connection.name(),
-                              a == wanted.end() ? "nothing" : *a, b == there.end() ? "nothing" : *b));
-    }
+  for (const CommonTable& table : common_tables) {
+    for (const auto& shard : shards) check_table(first.connection, shard->connection, table);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "blindspot/error.h"
+#include "blindspot/one_line.h"
 
 namespace blindspot::evaluation {
 
@@ -34,6 +35,13 @@ ModelOptions options_for(ModelOptions options, const EvaluatedModel* recorded, c
 /// Whether two names stand for the same weights, used alike.
 bool same_network(const ModelInformation& a, const ModelInformation& b) {
   return a.weights_sha256 == b.weights_sha256 && a.preprocessing == b.preprocessing;
+}
+
+/// The network that was recorded with these weights, whatever their file was called then; null: there is none.
+const EvaluatedModel* recorded_elsewhere(const std::vector<EvaluatedModel>& recorded, const ModelInformation& now) {
+  const auto found = std::find_if(recorded.begin(), recorded.end(),
+                                  [&now](const EvaluatedModel& model) { return same_network(model.information, now); });
+  return found == recorded.end() ? nullptr : &*found;
 }
 
 std::string text_of(const Preprocessing& preprocessing) {
@@ -152,6 +160,18 @@ void OpenedRun::open_network(const std::string& name, const std::vector<Evaluate
   const EvaluatedModel* before = same_name == recorded.end() ? nullptr : &*same_name;
   OpenedNetwork network;
   network.model.emplace(Model::open(name, options_for(options_.network, before, options_.cancelled)));
+  if (before == nullptr) {
+    before = recorded_elsewhere(recorded, network.model->information());
+    if (before != nullptr) {
+      if (options_.message) {
+        options_.message(fmt::format("{}: {} knows these weights as {} and goes on with them", name, database,
+                                     one_line(before->information.name)));
+      }
+      // Again, for what is not given is what was recorded.
+      network.model.reset();
+      network.model.emplace(Model::open(name, options_for(options_.network, before, options_.cancelled)));
+    }
+  }
   network.recorded = before != nullptr;
   network.row.information = network.model->information();
   if (before != nullptr) {
@@ -160,17 +180,12 @@ void OpenedRun::open_network(const std::string& name, const std::vector<Evaluate
     const auto fresh =
         std::count_if(networks_.begin(), networks_.end(), [](const OpenedNetwork& other) { return !other.recorded; });
     network.row.number = static_cast<std::int64_t>(recorded.size()) + fresh;
-    for (const EvaluatedModel& model : recorded) {
-      if (!same_network(model.information, network.row.information)) continue;
-      throw Error(ErrorKind::usage, fmt::format("{}: {} knows these weights as {}; call them so", name, database,
-                                                model.information.name));
-    }
   }
   for (const OpenedNetwork& other : networks_) {
     if (!same_network(other.row.information, network.row.information)) continue;
     throw Error(ErrorKind::usage,
                 fmt::format("MODEL {}: has the same weights and preprocessing as {}; name one of them", name,
-                            other.row.information.name));
+                            other.model->information().name));
   }
   if (found_.classes > network.row.information.class_count) {
     throw Error(ErrorKind::input,

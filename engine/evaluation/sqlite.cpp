@@ -173,6 +173,11 @@ int Statement::columns() const {
   return sqlite3_column_count(statement_);
 }
 
+std::string Statement::column_name(int column) const {
+  const char* const name = sqlite3_column_name(statement_, column);
+  return name == nullptr ? "" : name;
+}
+
 std::string Statement::canonical(int column) const {
   switch (sqlite3_column_type(statement_, column)) {
     case SQLITE_NULL:

@@ -55,6 +55,7 @@ class Statement {
   std::vector<std::uint8_t> blob(int column) const;
   std::vector<float> floats(int column) const;  ///< a blob of float32
   int columns() const;
+  std::string column_name(int column) const;
   /// The value as bytes that tell its type from others, for digests and comparisons.
   std::string canonical(int column) const;
 

@@ -286,6 +286,32 @@ class Refusals(EvaluateTest):
         self.assertNotEqual(*hashes)
         self.assert_refused(run(*command, database), [3], "weights", *hashes)
 
+    def test_weights_that_were_moved_are_gone_on_with(self):
+        weights = self.folder / "weights.safetensors"
+        database = self.folder / "run.db"
+        self.succeed("weights", "random", "cifar_resnet20", "-o", weights)
+        command = lambda model, database, *more: self.succeed(
+            "evaluate", model, "--images", self.pictures, "-o", database, "--device", "cpu", "--limit", 4, "--rounds", 2,
+            "--iterations", 2, *more)
+        command(weights, database, "--batch", 3, "--threads", 1)
+        content = self.content_of(database)
+        moved = self.folder / "folder" / "moved.safetensors"
+        moved.parent.mkdir()
+        weights.rename(moved)
+        change(database, "DELETE FROM records WHERE source > 1; DELETE FROM pairs WHERE source > 1;"
+                         "DELETE FROM hulls WHERE source > 1")
+        # Batch and threads are the recorded ones here too.
+        said = command(moved, database).stderr.decode()
+        self.assertIn(f"{moved}: {database} knows these weights as {weights} and goes on with them", said)
+        self.assertEqual(self.content_of(database), content)
+        self.assert_refused(run("evaluate", moved, "--images", self.pictures, "-o", database, "--device", "cpu",
+                                "--limit", 4, "--rounds", 2, "--iterations", 2, "--batch", 2, "--quiet"), [2], "--batch is 2")
+        shutil.copy(moved, weights)
+        for models in ((moved, weights), (weights, moved)):
+            self.assert_refused(run("evaluate", *models, "--images", self.pictures, "-o", database, "--limit", 4,
+                                    "--rounds", 2, "--iterations", 2, "--quiet"), [2], *map(str, models), "same weights")
+        self.assertEqual(self.content_of(database), content)
+
     def test_the_same_weights_under_two_names(self):
         weights = [self.folder / "a.safetensors", self.folder / "b.safetensors"]
         self.succeed("weights", "random", "cifar_resnet20", "-o", weights[0])

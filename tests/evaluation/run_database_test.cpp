@@ -1,5 +1,5 @@
-// The run database: what is refused, that content does not depend on the order of work, that shards joined are the
-// whole, that a run goes on where it was stopped.
+// The run database: what is refused, that content does not depend on the order of work, that a run goes on where it was
+// stopped.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -157,76 +157,6 @@ TEST_CASE("stopped while it reads the images again, a run knows what is done of 
   CHECK(summary.pairs == 18);
   CHECK(summary.pairs_before == 18);
   CHECK(summary.pairs_done == 18);
-}
-
-TEST_CASE("shards joined are the unsharded run") {
-  const Workplace place;
-  evaluate(place.options("whole.db"));
-  std::vector<fs::path> parts;
-  for (std::int64_t number = 1; number <= 3; ++number) {
-    EvaluationOptions options = place.options("part" + std::to_string(number) + ".db");
-    options.shard = {number, 3};
-    evaluate(options);
-    parts.insert(parts.begin(), options.database);
-  }
-  merge_evaluations(parts, place.file("merged.db"));
-  CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
-  CHECK(content(parts[0]) != content(place.file("whole.db")));
-  const auto merge_of = [&](const std::vector<fs::path>& some) {
-    return [&place, some] { merge_evaluations(some, place.file("refused.db")); };
-  };
-  CHECK(refusal(merge_of({parts[0], parts[1]}), "part 1/3 is missing") == ErrorKind::usage);
-  CHECK(refusal(merge_of({parts[0], parts[0], parts[1]}), "is") == ErrorKind::usage);
-  CHECK(refusal([&] { merge_evaluations(parts, place.file("merged.db")); }, "exists already") == ErrorKind::usage);
-  EvaluationOptions other = place.options("other.db");
-  other.shard = {1, 3};
-  other.parameters.walk.delta = 0.1F;
-  evaluate(other);
-  CHECK(refusal(merge_of({other.database, parts[0], parts[1]}), "delta") == ErrorKind::usage);
-  CHECK_FALSE(fs::exists(place.file("refused.db")));
-  CHECK_FALSE(fs::exists(place.file("refused.db.partial")));
-}
-
-TEST_CASE("an unfinished part can be joined, and the whole gone on with") {
-  const Workplace place;
-  evaluate(place.options("whole.db"));
-  EvaluationOptions first = place.options("part1.db"), second = place.options("part2.db");
-  first.shard = {1, 2};
-  second.shard = {2, 2};
-  first.network.batch = second.network.batch = 0;
-  evaluate(first);
-  bool stop = false;
-  second.progress = [&stop](const EvaluationProgress& progress) { stop = progress.iterations_done > 16; };
-  second.cancelled = [&stop] { return stop; };
-  CHECK(evaluate(second).stopped);
-  merge_evaluations({first.database, second.database}, place.file("merged.db"));
-  CHECK(content(place.file("merged.db")) != content(place.file("whole.db")));
-  const EvaluationSummary summary = evaluate(place.options("merged.db"));
-  CHECK(summary.pairs_before < 18);
-  CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
-}
-
-TEST_CASE("a part that has not come to the second network can be joined") {
-  const Workplace place;
-  const auto options = [&place](const std::string& name, Shard shard, std::vector<std::string> models) {
-    EvaluationOptions made = place.options(name);
-    made.models = std::move(models);
-    made.shard = shard;
-    return made;
-  };
-  const std::vector<std::string> both{"demo-resnet", "demo-vit"};
-  evaluate(options("whole.db", {}, both));
-  evaluate(options("part1.db", {1, 2}, {"demo-resnet"}));
-  evaluate(options("part2.db", {2, 2}, both));
-  merge_evaluations({place.file("part1.db"), place.file("part2.db")}, place.file("merged.db"));
-  evaluate(options("merged.db", {}, both));
-  CHECK(content(place.file("merged.db")) == content(place.file("whole.db")));
-  evaluate(options("other.db", {1, 2}, {"demo-vit"}));
-  CHECK(refusal(
-            [&place] {
-              merge_evaluations({place.file("other.db"), place.file("part2.db")}, place.file("refused.db"));
-            },
-            "its models differ") == ErrorKind::usage);
 }
 
 TEST_CASE("going on with other parameters is refused, both values named") {

@@ -57,7 +57,9 @@ struct EvaluationProgress {
 };
 
 struct EvaluationOptions {
-  std::vector<std::string> models;  ///< as Model::open takes them
+  /// As Model::open takes them. A run that goes on knows a network by its weights, wherever they lie now, and keeps the
+  /// name that it had.
+  std::vector<std::string> models;
   /// Of each; `cancelled` is overwritten. Where a run goes on, device, precision, batch and threads that are not given
   /// (auto, unset, 0) are the recorded ones, and others are refused.
   ModelOptions network;
@@ -112,8 +114,10 @@ struct EvaluationEstimate {
 EvaluationEstimate estimate_evaluation(const EvaluationOptions& options);
 
 /// Joins the shards 1 … n of one evaluation, in any order, into a new database: the unsharded run's, value for value;
-/// where a shard is unfinished, `evaluate` goes on with the result. Throws Error(usage) where a shard is missing,
-/// twice, or of another evaluation (both values named), Error(input) as `evaluate` does.
+/// where a shard is unfinished, `evaluate` goes on with the result. Weights may have had other names and places for
+/// each shard; the first of the shards with the most networks tells what they are called. Throws Error(usage) where a
+/// shard is missing, twice, or of another evaluation (column, both values and both files named), Error(input) as
+/// `evaluate` does.
 void merge_evaluations(const std::vector<std::filesystem::path>& shards, const std::filesystem::path& merged,
                        const Cancelled& cancelled = {});
 
