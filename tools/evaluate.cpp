@@ -44,7 +44,9 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
       "blindspot evaluate resnet50.safetensors --images imagenet/val --labels val.txt --limit 1000 -o "
       "run.db");
   line.arguments("MODEL", run.models, "Networks: weight files, Hugging Face folders, names, demo-resnet, demo-vit");
-  line.option("--images", "DIR", "Class folders, a folder of images, or a list file", options.images, Need::required);
+  line.option("--images", "DIR",
+              "Class folders, which are the classes in the order of their names, a folder of images, or a list file",
+              options.images, Need::required);
   line.option("--labels", "FILE", "Lines of file name and class, for a folder of images", options.labels);
   line.option("-o,--output", "RUN.db", "The run database", options.database, Need::required);
   add_count(line, "--limit", "Sources at the most (0: all)", 0, run.parameters.limit);

@@ -90,10 +90,10 @@ void find_in_class_folders(const std::vector<fs::directory_entry>& entries, cons
       } else if (const std::string reason = reason_against(image); !reason.empty()) {
         found.unreadable.emplace_back(image_name, reason);
       } else {
-        found.images.push_back({image_name, image.path(), static_cast<std::int32_t>(found.classes)});
+        found.images.push_back({image_name, image.path(), static_cast<std::int32_t>(found.class_folders.size())});
       }
     }
-    ++found.classes;
+    found.class_folders.push_back(name);
   }
 }
 
@@ -239,6 +239,22 @@ FoundImages find_images(const fs::path& images, const fs::path& labels, const fs
     if (image.label) found.classes = std::max<std::int64_t>(found.classes, *image.label + 1);
   }
   return found;
+}
+
+void check_class_folders(const FoundImages& found, const fs::path& images, const ModelInformation& network) {
+  const std::vector<std::string>& names = network.classes;
+  for (std::size_t i = 0; i < std::min(found.class_folders.size(), names.size()); ++i) {
+    const std::string& folder = found.class_folders[i];
+    const auto named = std::find(names.begin(), names.end(), folder);
+    // Two classes may have one name.
+    if (named == names.end() || names[i] == folder) continue;
+    throw Error(
+        ErrorKind::input,
+        fmt::format("{}: folder {} is class {} by its place among the folders, but {} calls class {} so and class "
+                    "{} {}; give a list file with a class for each image, or a folder for every class, named so "
+                    "that they sort in the order of the classes",
+                    images.string(), folder, i, network.name, named - names.begin(), i, names[i]));
+  }
 }
 
 std::vector<FoundImage> in_seeded_order(std::vector<FoundImage> images, std::uint64_t seed) {

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "blindspot/model.h"
+
 namespace blindspot::evaluation {
 
 /// An image that was found but not yet read.
@@ -24,6 +26,7 @@ struct FoundImages {
   std::vector<FoundImage> images;                               ///< by name
   std::vector<std::pair<std::string, std::string>> unreadable;  ///< name, reason: what lies where no image can
   std::int64_t classes = 0;                                     ///< 1 + the largest label; 0: without labels
+  std::vector<std::string> class_folders;                       ///< by label; empty: classes come from elsewhere
 };
 
 /// `images`, `labels`, `database`: see EvaluationOptions; labels and database may lie among the images. Throws
@@ -31,6 +34,12 @@ struct FoundImages {
 /// use.
 FoundImages find_images(const std::filesystem::path& images, const std::filesystem::path& labels,
                         const std::filesystem::path& database = {});
+
+/// Throws Error(input) where a class folder of `images` has the name of another of the network's classes than the one
+/// that its place makes it: its images would all count as wrong. Folders that no class is called after may stand for
+/// any.
+void check_class_folders(const FoundImages& found, const std::filesystem::path& images,
+                         const ModelInformation& network);
 
 /// The same images in an order that depends on the seed and their number alone.
 std::vector<FoundImage> in_seeded_order(std::vector<FoundImage> images, std::uint64_t seed);

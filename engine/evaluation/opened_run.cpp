@@ -192,6 +192,7 @@ void OpenedRun::open_network(const std::string& name, const std::vector<Evaluate
                 fmt::format("{}: has classes up to {}, but {} knows 0 to {} only", options_.images.string(),
                             found_.classes - 1, name, network.row.information.class_count - 1));
   }
+  check_class_folders(found_, options_.images, network.row.information);
   if (before != nullptr) {
     check_weights(before->information, network.row.information, database);
     network.row = *before;

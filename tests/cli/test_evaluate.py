@@ -211,6 +211,17 @@ class Images(EvaluateTest):
         self.assertIn("not", document["dropped"][0]["reason"])
         self.assertEqual(document["pairs"], 6)
 
+    def test_a_class_folder_with_another_class_name_is_refused(self):
+        images = self.folder / "images"
+        for number, name in ((3, "disc"), (7, "star")):
+            (images / name).mkdir(parents=True)
+            shutil.copy(self.picture(number), images / name / "0.png")
+        self.assert_refused(run(*self.small(images)), [3], "folder disc is class 0", "demo-resnet calls class 3 so", "list")
+        self.assertFalse((self.folder / "run.db").exists())
+        listed = self.folder / "list.txt"
+        listed.write_text("images/disc/0.png 3\nimages/star/0.png 7\n")
+        self.succeed(*self.small(listed))
+
     def test_images_in_a_folder_within_a_class_are_left_out_and_named(self):
         images = self.folder / "images"
         for name in ("0/0.png", "1/1.png", "1/deeper/2.png"):

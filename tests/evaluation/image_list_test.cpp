@@ -77,6 +77,30 @@ TEST_CASE("class folders are classes in the order of their names") {
   CHECK_THROWS_AS(find_images(folder.path(), folder.path() / "loose.txt"), Error);
 }
 
+TEST_CASE("a class folder with the name of another class is refused") {
+  const Folder folder;
+  for (const char* const name : {"bird/1.png", "cat/1.png", "crane/1.png"}) folder.picture(name);
+  fs::create_directories(folder.path() / "empty");
+  const FoundImages found = find_images(folder.path(), {});
+  CHECK(found.class_folders == std::vector<std::string>{"bird", "cat", "crane", "empty"});
+  const auto refusal_with = [&](std::vector<std::string> classes) {
+    ModelInformation network;
+    network.name = "net.pth";
+    network.classes = std::move(classes);
+    return message_of([&] { check_class_folders(found, folder.path(), network); });
+  };
+  CHECK(refusal_with({}).empty());
+  CHECK(refusal_with({"tench", "goldfish", "shark", "ray"}).empty());
+  CHECK(refusal_with({"bird", "cat", "crane"}).empty());
+  CHECK(refusal_with({"bird", "goldfish", "crane", "ray"}).empty());
+  CHECK(refusal_with({"bird", "crane", "crane", "ray"}).empty());  // two of one name
+  const std::string message = refusal_with({"cat", "bird", "dog", "ray"});
+  CHECK(contains(message, folder.path().string() + ": folder bird is class 0 by its place"));
+  CHECK(contains(message, "net.pth calls class 1 so and class 0 cat"));
+  CHECK(contains(refusal_with({"bird", "dog", "cow", "cat", "crane"}), "folder cat is class 1"));
+  CHECK(contains(refusal_with({"bird", "cat", "crane", "cow", "empty"}), "folder empty is class 3"));
+}
+
 TEST_CASE("a folder with labels") {
   const Folder folder;
   fs::create_directories(folder.path() / "val");

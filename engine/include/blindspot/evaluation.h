@@ -64,7 +64,8 @@ struct EvaluationOptions {
   /// (auto, unset, 0) are the recorded ones, and others are refused.
   ModelOptions network;
   EvaluationParameters parameters;
-  /// A folder of class folders (their sorted names are the classes 0 …); a folder of images, with `labels` or, without,
+  /// A folder of class folders (their sorted names are the classes 0 …; one that has the name of another of a
+  /// network's classes is refused); a folder of images, with `labels` or, without,
   /// each network's own prediction as class; or a list file, a line an image: path, relative to the list's folder,
   /// and, if all lines have one, white space and the class.
   std::filesystem::path images;
