@@ -162,17 +162,6 @@ void print_estimate(const EvaluationEstimate& estimate, const EvaluateOptions& o
                            duration(estimate.seconds), size(estimate.memory_bytes), size(estimate.disk_bytes)));
 }
 
-void show(ProgressDisplay& display, const EvaluationProgress& progress) {
-  if (progress.images > 0) {
-    const double share = static_cast<double>(progress.images_done) / static_cast<double>(progress.images);
-    display.show(progress.model.empty() ? "pictures read" : "pictures seen by " + progress.model, share);
-  } else if (progress.widths_done) {
-    display.show("path widths of " + progress.model, *progress.widths_done);
-  } else {
-    display.show({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations});
-  }
-}
-
 bool has_empty_network(const EvaluationEstimate& estimate) {
   return std::any_of(
       estimate.networks.begin(), estimate.networks.end(),
@@ -192,7 +181,7 @@ int run_evaluate(const Arguments& arguments, const StopSignals& stop) {
   run.database = options.database;
   run.cancelled = stop.cancelled();
   std::optional<ProgressDisplay> display(std::in_place, options.printing.quiet);
-  run.progress = [&display](const EvaluationProgress& progress) { show(*display, progress); };
+  run.progress = [&display](const EvaluationProgress& progress) { display->show(progress); };
   if (options.dry_run) {
     const EvaluationEstimate estimate = estimate_evaluation(run);
     display.reset();  // its bar goes before the answer comes

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <utility>
 
 #include "tools/numbers.h"
 
@@ -14,6 +15,8 @@ namespace blindspot::tools {
 namespace {
 
 constexpr int bar_width = 28;
+constexpr const char* pace_of_walks = "walks";
+constexpr const char* pace_of_widths = "path widths";
 
 std::string time_left(double seconds) {
   if (seconds < 100) return fmt::format("{:.0f} s", seconds);
@@ -22,16 +25,18 @@ std::string time_left(double seconds) {
   return fmt::format("{} h {} min", minutes / 60, minutes % 60);
 }
 
-/// `rate`: image-iterations a second; 0: not known yet.
-std::string walk_text(const WalkProgress& progress, double rate) {
-  const auto done = static_cast<double>(progress.iterations_done);
-  const auto all = static_cast<double>(progress.iterations);
+/// ", 5 s left"; nothing where that is not known yet.
+std::string left_text(std::optional<double> seconds) {
+  return seconds ? fmt::format(", {} left", time_left(*seconds)) : "";
+}
+
+/// `rate`: image-iterations a second; 0: not known yet. `seconds`: that are left.
+std::string walk_text(const WalkProgress& progress, double rate, std::optional<double> seconds) {
   std::string text =
-      fmt::format("{:.0f} %, {} of {}", 100 * done / all, progress.pairs_done, counted(progress.pairs, "pair"));
-  if (rate > 0) {
-    text +=
-        fmt::format(", {:.{}f} image-iterations/s, {} left", rate, rate < 10 ? 1 : 0, time_left((all - done) / rate));
-  }
+      fmt::format("{:.0f} %, {} of {}",
+                  100 * static_cast<double>(progress.iterations_done) / static_cast<double>(progress.iterations),
+                  progress.pairs_done, counted(progress.pairs, "pair"));
+  if (rate > 0) text += fmt::format(", {:.{}f} image-iterations/s", rate, rate < 10 ? 1 : 0) + left_text(seconds);
   return text;
 }
 
@@ -77,14 +82,61 @@ double ProgressDisplay::rate(const std::string& name, double done) {
   last_name_ = name;
   last_done_ = done;
   last_look_ = now;
-  return pace.seconds > 0 ? pace.amount / pace.seconds : 0;
+  return known_rate(name);
+}
+
+double ProgressDisplay::known_rate(const std::string& name) const {
+  const auto pace = paces_.find(name);
+  return pace != paces_.end() && pace->second.seconds > 0 ? pace->second.amount / pace->second.seconds : 0;
+}
+
+std::optional<double> ProgressDisplay::seconds_left(const EvaluationProgress& progress) const {
+  // A step of a walk is a forward pass and an input gradient, which costs two.
+  constexpr double passes_of_step = 3;
+  const auto steps = static_cast<double>(progress.iterations - progress.iterations_done);
+  const double steps_a_second = known_rate(pace_of_walks);
+  double widths_a_second = known_rate(pace_of_widths);
+  if (widths_a_second <= 0) {
+    widths_a_second =
+        passes_of_step * steps_a_second / static_cast<double>(std::max<std::int64_t>(progress.passes_of_width, 1));
+  }
+  double seconds = 0;
+  for (const auto& [left, rate] :
+       {std::pair(steps, steps_a_second), std::pair(progress.widths_left, widths_a_second)}) {
+    if (left <= 0) continue;
+    if (rate <= 0) return std::nullopt;
+    seconds += left / rate;
+  }
+  return seconds;
 }
 
 void ProgressDisplay::show(const WalkProgress& progress) {
   const auto done = static_cast<double>(progress.iterations_done);
-  const double iterations_a_second = rate("walks", done);
+  const double iterations_a_second = rate(pace_of_walks, done);
   if (progress.iterations == 0 || !is_due()) return;
-  draw(done / static_cast<double>(progress.iterations), walk_text(progress, iterations_a_second));
+  const auto all = static_cast<double>(progress.iterations);
+  draw(done / all, walk_text(progress, iterations_a_second, (all - done) / iterations_a_second));
+}
+
+void ProgressDisplay::show(const EvaluationProgress& progress) {
+  if (progress.images > 0) {
+    const double share = static_cast<double>(progress.images_done) / static_cast<double>(progress.images);
+    show(progress.model.empty() ? "pictures read" : "pictures seen by " + progress.model, share);
+    return;
+  }
+  if (progress.widths_done) {
+    rate(pace_of_widths, -progress.widths_left);
+    if (!is_due()) return;
+    draw(*progress.widths_done, fmt::format("path widths of {}: {:.0f} %{}", progress.model,
+                                            100 * *progress.widths_done, left_text(seconds_left(progress))));
+    return;
+  }
+  const auto done = static_cast<double>(progress.iterations_done);
+  const double iterations_a_second = rate(pace_of_walks, done);
+  if (progress.iterations == 0 || !is_due()) return;
+  draw(done / static_cast<double>(progress.iterations),
+       walk_text({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations},
+                 iterations_a_second, seconds_left(progress)));
 }
 
 void ProgressDisplay::show(const std::string& name, const FetchProgress& progress) {

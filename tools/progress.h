@@ -1,5 +1,5 @@
 // How far a walk, a measure or a download is, on stderr: a bar on a terminal, a plain line now and then elsewhere. Uses
-// walk.h and fetch.h of the public interface and the clock.
+// evaluation.h and fetch.h of the public interface and the clock.
 #pragma once
 
 #include <chrono>
@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "blindspot/evaluation.h"
 #include "blindspot/fetch.h"
-#include "blindspot/walk.h"
 
 namespace blindspot::tools {
 
@@ -24,6 +24,9 @@ class ProgressDisplay {
   /// Redraws the bar (at most ten times a second) or prints a line (after 5 s, then every 10 s). Works may take turns:
   /// the rate and the time left of each are those of its own turns.
   void show(const WalkProgress& progress);
+  /// The same for an evaluation. What is left counts its walks and its path widths; until some of these were measured,
+  /// one is taken to last as long as its forward passes.
+  void show(const EvaluationProgress& progress);
   /// The same for a download of `name`; without a bar where its size is not known.
   void show(const std::string& name, const FetchProgress& progress);
   /// The same for work of which no more than the share that is done is known, from 0 to 1.
@@ -40,6 +43,10 @@ class ProgressDisplay {
 
   /// Of a work of which so much is done now: what a second brings, over those looks at it that followed each other.
   double rate(const std::string& name, double done);
+  /// The same without looking: 0 where it is not known yet.
+  double known_rate(const std::string& name) const;
+  /// Nothing where it is not known yet.
+  std::optional<double> seconds_left(const EvaluationProgress& progress) const;
   /// Whether the next line is due; if so, when the one after it is.
   bool is_due();
   /// `share`: of the whole, from 0 to 1; nothing if that is not known.

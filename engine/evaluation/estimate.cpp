@@ -7,6 +7,7 @@
 #include "blindspot/hull.h"
 #include "blindspot/measure.h"
 #include "blindspot/width.h"
+#include "engine/evaluation/network_evaluation.h"
 #include "engine/evaluation/opened_run.h"
 
 namespace blindspot {
@@ -198,11 +199,7 @@ class Estimation {
     estimate_.memory_bytes = std::max(estimate_.memory_bytes, peak_resident_bytes() + kept);
   }
 
-  /// Of a walk: at the multiples of record_every, and at the end but for the mode `reference`.
-  std::int64_t records() const {
-    const WalkParameters& walk = options_.parameters.walk;
-    return (walk.iterations + walk.record_every - 1) / walk.record_every + (walk.mode == WalkMode::standard ? 1 : 0);
-  }
+  std::int64_t records() const { return records_of(options_.parameters.walk); }
 
   const EvaluationOptions& options_;
   OpenedRun run_;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <memory>
+#include <numeric>
 #include <set>
 
 #include "blindspot/error.h"
@@ -107,8 +109,20 @@ class Evaluation {
         if (options_.shard.has(image.number)) summary_.pairs += options_.parameters.rounds;
       }
       summary_.pairs_before += static_cast<std::int64_t>(store.finished_pairs(network.row.number).size());
+      widths_to_come_.push_back(count_widths(store, network, images));
     }
     summary_.pairs_done = summary_.pairs_before;
+  }
+
+  std::int64_t count_widths(RunStore& store, const OpenedNetwork& network,
+                            const std::vector<EvaluatedImage>& images) const {
+    std::vector<EvaluatedInput> inputs;
+    if (network.recorded) {
+      inputs = read_inputs(store.connection(), network.row.number);
+    } else {
+      for (const EvaluatedImage& image : images) inputs.push_back({image.number, 0, 0, {}});
+    }
+    return widths_to_measure(inputs, options_.parameters, options_.shard, store.finished_pairs(network.row.number));
   }
 
   /// A network that is not recorded comes before its pairs; encoding its inputs' pictures need not hold up the walks.
@@ -134,22 +148,27 @@ class Evaluation {
     record(writer, network);
     const RunContext context{options_.parameters, options_.shard, &run_.distances(), &writer, options_.cancelled};
     NetworkEvaluation evaluation(model, network.row.number, network.inputs, pictures, plan, context, std::move(done));
-    say(fmt::format("{}: {} of {} pairs to walk, {} steps each, on {} in {}, {} at a time",
-                    network.row.information.name, evaluation.pairs_to_do(), evaluation.pairs(),
-                    options_.parameters.walk.iterations, model.device(), to_string(model.precision()), model.batch()));
+    const std::int64_t steps = options_.parameters.walk.iterations;
+    say(fmt::format("{}: {} of {} {} to walk, {} {} each, on {} in {}, {} at a time", network.row.information.name,
+                    evaluation.pairs_to_do(), evaluation.pairs(), evaluation.pairs() == 1 ? "pair" : "pairs", steps,
+                    steps == 1 ? "step" : "steps", model.device(), to_string(model.precision()), model.batch()));
     const std::int64_t before = summary_.pairs_done;
     const std::int64_t to_do_before = to_do_done_;
-    const auto progress = [&](std::int64_t pairs, std::int64_t iterations, std::optional<double> widths_done) {
-      summary_.pairs_done = before + pairs;
+    widths_to_come_.pop_front();
+    const std::int64_t widths_after = std::accumulate(widths_to_come_.begin(), widths_to_come_.end(), std::int64_t{0});
+    const auto progress = [&](const NetworkWork& work) {
+      summary_.pairs_done = before + work.pairs;
       if (options_.progress) {
         const std::int64_t each = options_.parameters.walk.iterations;
         EvaluationProgress now;
         now.model = network.row.information.name;
         now.pairs_done = summary_.pairs_done;
         now.pairs = summary_.pairs;
-        now.iterations_done = to_do_before * each + iterations;
+        now.iterations_done = to_do_before * each + work.iterations;
         now.iterations = (summary_.pairs - summary_.pairs_before) * each;
-        now.widths_done = widths_done;
+        now.widths_done = work.widths_done;
+        now.widths_left = work.widths_left + static_cast<double>(widths_after);
+        now.passes_of_width = passes_of_width(options_.parameters.walk);
         options_.progress(now);
       }
     };
@@ -188,6 +207,7 @@ class Evaluation {
   OpenedRun run_;
   double seconds_of_device_ = 0;
   std::int64_t to_do_done_ = 0;
+  std::deque<std::int64_t> widths_to_come_;  // of the networks whose turn has not come
 };
 
 }  // namespace

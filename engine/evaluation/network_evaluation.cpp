@@ -29,6 +29,31 @@ std::size_t index(std::int64_t number) {
 
 }  // namespace
 
+std::int64_t records_of(const WalkParameters& walk) {
+  return (walk.iterations + walk.record_every - 1) / walk.record_every + (walk.mode == WalkMode::standard ? 1 : 0);
+}
+
+std::int64_t passes_of_width(const WalkParameters& walk) {
+  const WidthOptions width;
+  return records_of(walk) * (1 + width.directions * static_cast<std::int64_t>(width.radii.size()));
+}
+
+std::int64_t widths_to_measure(std::span<const EvaluatedInput> inputs, const EvaluationParameters& parameters,
+                               const Shard& shard, const std::set<PairKey>& done) {
+  if (!parameters.width) return 0;
+  std::int64_t count = 0;
+  std::int64_t left = parameters.detailed_pairs;  // of those of all shards, which come first
+  for (const EvaluatedInput& input : inputs) {
+    if (!input.dropped_reason.empty()) continue;
+    const std::int64_t detailed = std::min(left, parameters.rounds);
+    left -= detailed;
+    for (std::int64_t round = 0; round < detailed && shard.has(input.image); ++round) {
+      if (!done.contains({input.image, round})) ++count;
+    }
+  }
+  return count;
+}
+
 struct NetworkEvaluation::Walked {
   PairKey key;
   WalkResult result;
@@ -57,9 +82,9 @@ NetworkEvaluation::NetworkEvaluation(Model& model, std::int64_t number, std::spa
       ++pairs_;
       if (done.pairs.contains({input.image, round})) continue;
       to_do_.emplace_back(input.image, round);
-      if (measures_width(to_do_.back())) ++widths_to_do_;
     }
   }
+  widths_to_do_ = widths_to_measure(inputs, context.parameters, context.shard, done.pairs);
 }
 
 bool NetworkEvaluation::run(const NetworkProgress& progress) {
@@ -117,7 +142,8 @@ bool NetworkEvaluation::walk_some(std::span<const PairKey> keys, std::vector<Wal
   };
   const std::int64_t iterations = context_.parameters.walk.iterations;
   options.progress = [&](const WalkProgress& now) {
-    progress(finished_ + now.pairs_done, finished_ * iterations + now.iterations_done, std::nullopt);
+    progress({finished_ + now.pairs_done, finished_ * iterations + now.iterations_done, std::nullopt,
+              static_cast<double>(widths_to_do_ - widths_done_)});
   };
   bool complete = false;
   {
@@ -162,8 +188,9 @@ void NetworkEvaluation::finish_walked(std::vector<Walked>& walked, const Network
   for (Walked& one : walked) {
     if (measures_width(one.key)) {
       measure_width(one, [&](double share) {
-        progress(pairs, pairs * context_.parameters.walk.iterations,
-                 (static_cast<double>(widths_done_) + share) / static_cast<double>(widths_to_do_));
+        const double done = static_cast<double>(widths_done_) + share;
+        const auto all = static_cast<double>(widths_to_do_);
+        progress({pairs, pairs * context_.parameters.walk.iterations, done / all, all - done});
       });
       ++widths_done_;
     }

@@ -35,10 +35,21 @@ struct AlreadyDone {
   std::map<PairKey, Image> finals;  ///< of sources without hulls
 };
 
-/// What a network's evaluation has done so far: walked pairs, their iterations, and while path widths are measured the
-/// share that is done of those that there are to measure.
-using NetworkProgress =
-    std::function<void(std::int64_t pairs, std::int64_t iterations, std::optional<double> widths_done)>;
+/// What a network's evaluation has done so far.
+struct NetworkWork {
+  std::int64_t pairs = 0, iterations = 0;  ///< walked
+  std::optional<double> widths_done;       ///< while path widths are measured: the share of those that there are
+  double widths_left = 0;                  ///< pairs that have theirs still to come
+};
+using NetworkProgress = std::function<void(const NetworkWork&)>;
+
+/// Of a walk: at the multiples of record_every, and at the end but for the mode `reference`.
+std::int64_t records_of(const WalkParameters& walk);
+/// Forward passes of the path widths at all records of a walk.
+std::int64_t passes_of_width(const WalkParameters& walk);
+/// Pairs of a network and a shard whose path widths are measured and that are not among `done`.
+std::int64_t widths_to_measure(std::span<const EvaluatedInput> inputs, const EvaluationParameters& parameters,
+                               const Shard& shard, const std::set<PairKey>& done);
 
 class NetworkEvaluation {
  public:

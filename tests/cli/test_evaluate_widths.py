@@ -1,13 +1,16 @@
 """evaluate --width as a user runs it: killed and sharded runs hold the same widths, report and export show them, a run is gone
 on with as it was begun, and --dry-run counts them."""
 import csv
+import os
+import pty
 import re
 import shutil
 import sqlite3
+import subprocess
 import unittest
 
 from evaluation import EvaluateTest, KillTest, PAIRS, change
-from program import run
+from program import PROGRAM, run
 
 DETAILED, RECORDS, RADII = 3, 3, 5  # of evaluation.py's SMALL and 4 steps
 
@@ -77,6 +80,27 @@ class Widths(EvaluateTest):
         command = [word if word != DETAILED else 0 for word in self.command(self.folder / "new.db")]
         self.assert_refused(run(*command), [2], "--detailed-pairs 0", "--width")
         self.assertFalse((self.folder / "new.db").exists())
+
+    def test_the_time_left_counts_widths_that_are_to_come(self):
+        """On a terminal, where the line is drawn at once: while the first batch walks nothing is measured yet."""
+        command = self.command(self.folder / "run.db", iterations=60)
+        command[command.index("--detailed-pairs") + 1] = PAIRS
+        estimate = self.document("evaluate-estimate", *command, "--dry-run")["seconds"]
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([PROGRAM, *map(str, command)], stdout=subprocess.PIPE, stderr=theirs)
+        os.close(theirs)
+        said = ""
+        try:
+            while not (found := re.search(r"image-iterations/s, (\d+) (s|min) left", said)):
+                said += os.read(ours, 4096).decode()
+        finally:
+            process.kill()
+            process.communicate()
+            os.close(ours)
+        self.assertNotIn("path widths", said)
+        left = int(found[1]) * (60 if found[2] == "min" else 1)
+        self.assertGreater(left, estimate / 4)
+        self.assertLess(left, estimate * 4)
 
     def test_dry_run(self):
         document = self.document("evaluate-estimate", *self.command(self.folder / "run.db", "--dry-run"))

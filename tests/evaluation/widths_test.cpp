@@ -171,6 +171,39 @@ TEST_CASE("widths are a setting of the run, and without them it is what it was b
   CHECK(refusal([&] { evaluate(first); }, "--detailed-pairs 0: must be 1 or more") == ErrorKind::usage);
 }
 
+TEST_CASE("progress knows the widths that are to come, of all networks") {
+  const Workplace place;
+  EvaluationOptions options = with_widths(place, "run.db");
+  options.models = {"demo-resnet", "demo-vit"};
+  std::vector<double> left;
+  double of_first = 2;
+  bool stop = false;
+  options.progress = [&](const EvaluationProgress& progress) {
+    if (progress.images > 0) return;
+    left.push_back(progress.widths_left);
+    CHECK(progress.passes_of_width == 1 + 4 * 256);
+    if (progress.widths_done && progress.model == "demo-resnet") {
+      CHECK(progress.widths_left == doctest::Approx(2 + of_first * (1 - *progress.widths_done)));
+    }
+    stop = progress.widths_left < 2.5;
+  };
+  options.cancelled = [&stop] { return stop; };
+  CHECK(evaluate(options).stopped);
+  CHECK(left.front() == doctest::Approx(4).epsilon(0.1));
+  CHECK(std::is_sorted(left.rbegin(), left.rend()));
+  left.clear();
+  of_first = 1;
+  options.cancelled = {};
+  evaluate(options);
+  CHECK(left.front() == doctest::Approx(3).epsilon(0.1));  // the pair in work is begun anew
+  CHECK(std::is_sorted(left.rbegin(), left.rend()));
+  CHECK(left.back() == 0);
+  EvaluationOptions part = with_widths(place, "part.db");  // one source's of them
+  part.shard = {2, 2};
+  part.progress = [](const EvaluationProgress& progress) { CHECK(progress.widths_left <= 1); };
+  evaluate(part);
+}
+
 TEST_CASE("an estimate counts the widths") {
   const Workplace place;
   EvaluationOptions options = with_widths(place, "run.db");

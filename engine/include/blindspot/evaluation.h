@@ -54,6 +54,10 @@ struct EvaluationProgress {
   std::int64_t iterations_done = 0, iterations = 0;  ///< over all pairs that this start has to do
   /// Set while path widths are measured: the share that is done of those that this start has to measure for `model`.
   std::optional<double> widths_done;
+  /// Pairs whose path widths this start has still to measure, of all networks, a part of the one in work counted; and
+  /// the forward passes that one of them takes.
+  double widths_left = 0;
+  std::int64_t passes_of_width = 0;
 };
 
 struct EvaluationOptions {
