@@ -18,10 +18,11 @@ Json parameters_json(const WalkParameters& parameters) {
   return result;
 }
 
-Json participant(const std::string& path, std::int32_t index, float probability) {
+Json participant(const std::string& path, std::int32_t index, const ClassNames& names, float probability) {
   Json result = Json::object();
   result["path"] = path;
   result["class"] = index;
+  if (names.known()) result["name"] = names.name(index);
   result["probability"] = exact(probability);
   return result;
 }
@@ -62,12 +63,12 @@ Json records_of(const WalkedPair& pair) {
   return records;
 }
 
-Json pair_of(const WalkPlan& plan, const WalkedPair& pair) {
+Json pair_of(const WalkPlan& plan, const ClassNames& names, const WalkedPair& pair) {
   const Participant& source = plan.sources[pair.numbers.source];
   const Participant& target = plan.targets[pair.numbers.target];
   Json result = Json::object();
-  result["source"] = participant(source.path, source.predicted, pair.result.source_probability);
-  result["target"] = participant(target.path, target.predicted, target.probability);
+  result["source"] = participant(source.path, source.predicted, names, pair.result.source_probability);
+  result["target"] = participant(target.path, target.predicted, names, target.probability);
   result["start_probability"] = exact(pair.result.start_probability);
   result["final"] = final_of(pair);
   result["accepted"] = pair.result.accepted;
@@ -79,7 +80,7 @@ Json pair_of(const WalkPlan& plan, const WalkedPair& pair) {
 }  // namespace
 
 Json result_document(const Model& model, const DistanceMeasure& distances, const WalkPlan& plan,
-                     std::span<const WalkedPair> walked, bool interrupted) {
+                     const ClassNames& names, std::span<const WalkedPair> walked, bool interrupted) {
   Json result = document("traverse");
   result["model"] = to_json(model.information());
   result["device"] = model.device();
@@ -99,7 +100,7 @@ Json result_document(const Model& model, const DistanceMeasure& distances, const
     result["dropped"].push_back(std::move(entry));
   }
   result["pairs"] = Json::array();
-  for (const WalkedPair& pair : walked) result["pairs"].push_back(pair_of(plan, pair));
+  for (const WalkedPair& pair : walked) result["pairs"].push_back(pair_of(plan, names, pair));
   return result;
 }
 

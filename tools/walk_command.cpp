@@ -46,18 +46,19 @@ std::string pair_line(const WalkPlan& plan, const ClassNames& names, const Walke
   const Participant& source = plan.sources[pair.numbers.source];
   const Participant& target = plan.targets[pair.numbers.target];
   const WalkResult& walk = pair.result;
-  return fmt::format(
-      "{} -> {}: {} {:.4f} -> {:.4f}{}, {} {:.4f} there, rmse {:.4f} to the target, {} of {} steps taken\n",
-      source.path, target.path, names.label(source.predicted), walk.source_probability, walk.probability,
-      walk.outside ? " (outside)" : "", names.label(target.predicted), walk.target_probability, pair.rmse,
-      walk.accepted, walk.accepted + walk.rejected);
+  return fmt::format("{} -> {}: {} {:.4f} -> {:.4f}{}, {} {:.4f} there, rmse {:.4f} to the target, {} of {} taken\n",
+                     source.path, target.path, names.label(source.predicted), walk.source_probability, walk.probability,
+                     walk.outside ? " (outside)" : "", names.label(target.predicted), walk.target_probability,
+                     pair.rmse, walk.accepted, counted(walk.accepted + walk.rejected, "step"));
 }
 
 std::string summary_line(const std::vector<WalkedPair>& walked, float delta) {
   const auto outside =
       std::count_if(walked.begin(), walked.end(), [](const WalkedPair& pair) { return pair.result.outside; });
-  return fmt::format("{} of {} final images are within delta {} of their source's confidence, {} outside\n",
-                     static_cast<std::ptrdiff_t>(walked.size()) - outside, walked.size(), delta, outside);
+  const bool one = walked.size() == 1;
+  return fmt::format("{} of {} final {} within delta {} of {} source's confidence, {} outside\n",
+                     static_cast<std::ptrdiff_t>(walked.size()) - outside, walked.size(),
+                     one ? "image is" : "images are", delta, one ? "its" : "their", outside);
 }
 
 }  // namespace
@@ -96,7 +97,7 @@ WalkOutcome walk_and_save(OpenedWalk& walk, const WalkRequest& request) {
                                 });
   outcome.walked = std::move(walked.pairs);
   outcome.interrupted = !walked.complete;
-  outcome.document = result_document(walk.model, walk.distances, plan, outcome.walked, outcome.interrupted);
+  outcome.document = result_document(walk.model, walk.distances, plan, walk.names, outcome.walked, outcome.interrupted);
   if (walked.complete && !outcome.walked.empty()) {
     const WalkedPair& first = outcome.walked.front();
     Distances measured;

@@ -220,6 +220,26 @@ class Results(ProgramTest):
             self.assertEqual(pair["accepted"] + pair["rejected"], 12)
             self.assertEqual(pair["records"][-1]["probability"], pair["final"]["probability"])
 
+    def test_classes_have_their_names_where_they_are_known(self):
+        command = ("traverse", "demo-resnet", "--source", self.picture(3), "--target", self.picture(7), *STEPS)
+        document = self.document("result", *command, "-o", self.folder / "out")
+        pair = document["pairs"][0]
+        self.assertEqual([(pair[end]["class"], pair[end]["name"]) for end in ("source", "target")],
+                         [(3, "disc"), (7, "star")])
+        names = self.folder / "names.txt"
+        names.write_text("".join(f"name {k}\n" for k in range(10)))
+        pair = self.document("result", *command, "-o", self.folder / "named", "--class-names", names)["pairs"][0]
+        self.assertEqual([pair[end]["name"] for end in ("source", "target")], ["name 3", "name 7"])
+        weights = self.folder / "nameless.safetensors"
+        self.succeed("weights", "random", "cifar_resnet20", "-o", weights)
+        pair = self.document("result", "traverse", weights, *command[2:], "-o", self.folder / "nameless")["pairs"][0]
+        self.assertNotIn("name", pair["source"])
+
+    def test_one_of_a_thing_is_no_plural(self):
+        said = self.succeed("traverse", "demo-resnet", "--source", self.picture(3), "--target", self.picture(7), "-o",
+                            self.folder / "out", "--iterations", 1).stdout.decode()
+        self.assertRegex(said, "[01] of 1 step taken\n1 of 1 final image is within delta 0.2 of its source's confidence, ")
+
     def test_pictures_show_what_the_tensors_hold(self):
         targets = [self.picture(2), self.picture(3)]
         self.traverse("out", [self.picture(0)], targets, "--keep-path")
@@ -420,7 +440,7 @@ class Results(ProgramTest):
                               self.folder / "out", "--batch", "3", "--quiet", *STEPS)
         self.assertEqual(result.stderr, b"")
         self.assertIn("written to", result.stdout.decode())
-        self.assertRegex(result.stdout.decode(), "1 of 1 final images are within delta 0.2 of .*, 0 outside")
+        self.assertRegex(result.stdout.decode(), "1 of 1 final image is within delta 0.2 of .*, 0 outside")
         self.assertEqual(json.loads((self.folder / "out" / "result.json").read_text())["batch"], 3)
 
 

@@ -17,9 +17,13 @@
 
 namespace blindspot::tools::report {
 
+ClassLabels::ClassLabels(const std::vector<std::string>& names) {
+  for (const std::string& name : names) names_.emplace(names_.size(), name);
+}
+
 ClassLabels::ClassLabels(const std::string& file, const std::string& model) {
   if (file.empty()) {
-    if (model == "demo-resnet" || model == "demo-vit") names_ = drawn_class_names();
+    if (model == "demo-resnet" || model == "demo-vit") *this = ClassLabels(drawn_class_names());
     return;
   }
   std::ifstream stream(file, std::ios::binary);
@@ -27,7 +31,7 @@ ClassLabels::ClassLabels(const std::string& file, const std::string& model) {
   std::string line;
   while (std::getline(stream, line)) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    names_.push_back(line);
+    names_.emplace(names_.size(), line);
   }
   // A folder opens but cannot be read.
   if (names_.empty()) throw Error(ErrorKind::input, fmt::format("{}: holds no names, or cannot be read", file));
@@ -73,10 +77,13 @@ std::vector<std::string> distinct_model_names(const std::vector<std::string>& na
   return result;
 }
 
+void ClassLabels::add(std::int64_t index, const std::string& name) {
+  names_.emplace(index, name);
+}
+
 std::string ClassLabels::label(std::int64_t index) const {
-  const bool named = index >= 0 && index < static_cast<std::int64_t>(names_.size());
-  const std::string name = named ? names_[static_cast<std::size_t>(index)] : "";
-  return name.empty() ? fmt::format("class {}", index) : name;
+  const auto found = names_.find(index);
+  return found == names_.end() || found->second.empty() ? fmt::format("class {}", index) : found->second;
 }
 
 }  // namespace blindspot::tools::report

@@ -2,6 +2,8 @@
 // the public headers.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,13 +15,16 @@ class ClassLabels {
   /// `file`: one name a line; empty: the names of the drawn classes for `model` demo-resnet or demo-vit, else none.
   /// Throws Error(input) naming a file that cannot be read.
   ClassLabels(const std::string& file, const std::string& model);
-  explicit ClassLabels(std::vector<std::string> names) : names_(std::move(names)) {}
+  explicit ClassLabels(const std::vector<std::string>& names);
+
+  /// A name for a class that has none yet.
+  void add(std::int64_t index, const std::string& name);
 
   /// "cat", or "class 3" where there is no such name.
   std::string label(std::int64_t index) const;
 
  private:
-  std::vector<std::string> names_;
+  std::map<std::int64_t, std::string> names_;
 };
 
 /// `short_model_name` of each, with as many folders in front ("a/resnet20", "b/resnet20") as it takes to tell those of
