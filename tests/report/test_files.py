@@ -142,10 +142,39 @@ class Report(ProgramTest):
         start = time.monotonic()
         document = self.document("report", "report", self.folder / "out", "-o", self.folder / "r.html")
         self.assertEqual((document["pairs"], document["detailed"]), (1000, 20))
+        page = (self.folder / "r.html").read_text(encoding="utf-8")
+        self.assertIn("<p class=\"notes\">No image grid: it is drawn for 12 sources and targets at the most.</p>", page)
+        self.assertNotIn('href="#grid"', page)
         size = (self.folder / "r.html").stat().st_size
         self.assertEqual(size, document["bytes"])
         print(f"1000 pairs: {size / 1e6:.1f} MB in {time.monotonic() - start:.1f} s")
         self.assertLess(size, 20e6)
+
+    def test_a_pair_that_was_walked_twice_leaves_no_grid(self):
+        def change(document):
+            document["pairs"][1]["target"] = document["pairs"][0]["target"]
+        write_result(self.folder / "out", change=change)
+        self.assertIn("No image grid: a pair was walked more than once, ", self.report(self.folder / "out"))
+        write_result(self.folder / "whole")
+        self.assertNotIn("No image grid", self.report(self.folder / "whole", name="whole.html"))
+
+    def test_classes_are_called_as_the_result_says(self):
+        def change(document):
+            for pair in document["pairs"]:
+                for end in ("source", "target"):
+                    pair[end]["name"] = f"{pair[end]['class']}-kind"
+        write_result(self.folder / "out", change=change)
+        write_triangle(self.folder / "triangle.json", ["image-0.png", "image-1.png", "image-2.png"])
+        page = self.report(self.folder / "out", "--triangle", self.folder / "triangle.json")
+        data = json.loads(Elements(page).scripts[0])
+        self.assertEqual([(walk["source"], walk["target"]) for walk in data["walks"][:2]],
+                         [("0-kind", "1-kind"), ("0-kind", "2-kind")])
+        self.assertEqual(data["triangles"][0]["label"], "3-kind")
+        names = self.folder / "names.txt"
+        names.write_text("first\n")
+        page = self.report(self.folder / "out", "--class-names", names, name="named.html")
+        self.assertEqual([(walk["source"], walk["target"]) for walk in json.loads(Elements(page).scripts[0])["walks"][:1]],
+                         [("first", "class 1")])
 
     def test_without_paths_and_with_missing_numbers(self):
         def change(document):
@@ -288,6 +317,10 @@ class Evaluations(ProgramTest):
         # A network of which nothing is done has none, and with one network its name is not said.
         alone = self.lead(self.changed("DELETE FROM hulls WHERE model = 1; DELETE FROM pairs WHERE model = 1"))[1]
         self.assertEqual(alone.count('<table class="grid">'), 1)
+        self.assertNotIn("No image grid", page + alone)
+        # Pictures on the way are of the first pairs only: here of none.
+        self.assertIn("were not recorded (<code>traverse --keep-path</code> and <code>evaluate --detailed-pairs</code> do)",
+                      page)
 
     def many_networks(self):
         """Eight that walked every ordered pair of twelve images, all pictures a photograph's size."""

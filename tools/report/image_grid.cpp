@@ -1,6 +1,8 @@
 // Implementation of image_grid.h.
 #include "tools/report/image_grid.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace blindspot::tools::report {
@@ -14,6 +16,10 @@ std::size_t place_of(std::vector<GridImage>& images, const Side& side) {
   if (found != images.end()) return static_cast<std::size_t>(found - images.begin());
   images.push_back({side.path, side.label});
   return images.size() - 1;
+}
+
+bool is_too_large(const ImageGrid& grid) {
+  return std::max(grid.sources.size(), grid.targets.size()) > most_grid_side;
 }
 
 /// A grid has the same images as sources and targets; then both go in the order of the sources.
@@ -50,22 +56,33 @@ void add_originals(ImageGrid& grid, const ReportData& data) {
   }
 }
 
-std::optional<ImageGrid> image_grid_of(const ReportData& data, std::size_t run) {
+/// Its sides, up to the first that is too many.
+ImageGrid sides_of(const ReportData& data, std::size_t run) {
   ImageGrid grid;
   grid.run = run;
   for (const Pair& pair : data.pairs) {
     if (pair.run != run) continue;
     place_of(grid.sources, pair.source);
     place_of(grid.targets, pair.target);
-    if (std::max(grid.sources.size(), grid.targets.size()) > most_grid_side) return std::nullopt;
+    if (is_too_large(grid)) break;
   }
-  if (grid.sources.empty()) return std::nullopt;
+  return grid;
+}
+
+/// Puts all pairs of its network in. False where a round walked one twice.
+bool fill(ImageGrid& grid, const ReportData& data) {
   order_targets_as_sources(grid);
   grid.cells.assign(grid.targets.size(), std::vector<GridCell>(grid.sources.size()));
   for (std::size_t i = 0; i < data.pairs.size(); ++i) {
-    if (data.pairs[i].run == run && !add_pair(grid, data, i)) return std::nullopt;
+    if (data.pairs[i].run == grid.run && !add_pair(grid, data, i)) return false;
   }
   add_originals(grid, data);
+  return true;
+}
+
+std::optional<ImageGrid> image_grid_of(const ReportData& data, std::size_t run) {
+  ImageGrid grid = sides_of(data, run);
+  if (grid.sources.empty() || is_too_large(grid) || !fill(grid, data)) return std::nullopt;
   return grid;
 }
 
@@ -77,6 +94,13 @@ std::vector<ImageGrid> image_grids_of(const ReportData& data) {
     if (std::optional<ImageGrid> grid = image_grid_of(data, run)) grids.push_back(*std::move(grid));
   }
   return grids;
+}
+
+std::string reason_without_grid(const ReportData& data, std::size_t run) {
+  ImageGrid grid = sides_of(data, run);
+  if (grid.sources.empty()) return {};
+  if (is_too_large(grid)) return fmt::format("it is drawn for {} sources and targets at the most", most_grid_side);
+  return fill(grid, data) ? "" : "a pair was walked more than once, and a cell shows one walk";
 }
 
 }  // namespace blindspot::tools::report

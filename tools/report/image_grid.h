@@ -32,4 +32,7 @@ struct ImageGrid {
 inline constexpr std::size_t most_grid_side = 12;
 std::vector<ImageGrid> image_grids_of(const ReportData& data);
 
+/// Why a network of which pairs were walked has no grid; empty where it has one.
+std::string reason_without_grid(const ReportData& data, std::size_t run);
+
 }  // namespace blindspot::tools::report

@@ -156,14 +156,29 @@ std::string walk_article(PageParts& parts, std::size_t number) {
       stops.size() - 1, escaped(pair.source.label), escaped(pair.target.label));
   text += fmt::format("<div class=\"curve\">{}</div>\n", inline_svg(curve_figure(pair, run, "")));
   text += strip(stops, walk);
-  text +=
-      fmt::format("<p class=\"notes\">{}{} of {} steps taken; RMSE {} and L∞ {} to the target{}{}.</p>\n</article>\n",
-                  on_the_way ? ""
-                             : "The images on the way were not recorded (<code>traverse --keep-path</code> and "
-                               "<code>evaluate --detailed-pairs</code> do). ",
-                  pair.accepted, pair.accepted + pair.rejected, report::number(pair.rmse), report::number(pair.linf),
-                  std::isfinite(pair.ssim) ? ", SSIM " + report::number(pair.ssim) : "",
-                  std::isfinite(pair.lpips) ? ", LPIPS " + report::number(pair.lpips) : "");
+  text += fmt::format("<p class=\"notes\">{}{} of {} taken; RMSE {} and L∞ {} to the target{}{}.</p>\n</article>\n",
+                      on_the_way ? ""
+                                 : "The images on the way were not recorded (<code>traverse --keep-path</code> and "
+                                   "<code>evaluate --detailed-pairs</code> do). ",
+                      pair.accepted, counted(pair.accepted + pair.rejected, "step"), report::number(pair.rmse),
+                      report::number(pair.linf), std::isfinite(pair.ssim) ? ", SSIM " + report::number(pair.ssim) : "",
+                      std::isfinite(pair.lpips) ? ", LPIPS " + report::number(pair.lpips) : "");
+  return text;
+}
+
+/// A line for each reason that leaves image grids out, with the networks whose they are.
+std::string missing_grids(const ReportData& data) {
+  std::map<std::string, std::string> networks;
+  for (std::size_t run = 0; run < data.runs.size(); ++run) {
+    const std::string reason = reason_without_grid(data, run);
+    if (reason.empty()) continue;
+    std::string& names = networks[reason];
+    names += (names.empty() ? " of " : ", ") + isolated(data.runs[run].model);
+  }
+  std::string text;
+  for (const auto& [reason, names] : networks) {
+    text += fmt::format("<p class=\"notes\">No image grid{}: {}.</p>\n", data.runs.size() > 1 ? names : "", reason);
+  }
   return text;
 }
 
@@ -208,10 +223,10 @@ std::string header_section(const PageParts& parts) {
 }
 
 std::string walks_section(PageParts& parts) {
-  std::string text;
+  std::string text = missing_grids(parts.data());
   if (parts.choice.detailed.size() < parts.data().pairs.size()) {
-    text = fmt::format("<p>{} of {}; <code>--detail</code> chooses others.</p>\n", parts.choice.detailed.size(),
-                       counted(parts.data().pairs.size(), "pair"));
+    text += fmt::format("<p>{} of {}; <code>--detail</code> chooses others.</p>\n", parts.choice.detailed.size(),
+                        counted(parts.data().pairs.size(), "pair"));
   }
   text += "<div class=\"walks\">\n";
   for (const std::size_t pair : parts.choice.detailed) {
