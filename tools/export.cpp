@@ -9,6 +9,7 @@
 #include "blindspot/hull.h"
 #include "tools/commands.h"
 #include "tools/json_output.h"
+#include "tools/numbers.h"
 #include "tools/options.h"
 #include "tools/output_folder.h"
 #include "tools/table_formats.h"
@@ -172,7 +173,7 @@ int run_export(const Arguments& arguments, const StopSignals& /*stop*/) {
     rows = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) - 1;
   }
   if (!printing.json) {
-    print(fmt::format("{} {} written to {}\n", rows, targets ? "images" : "rows", output.path));
+    print(fmt::format("{} written to {}\n", counted(rows, targets ? "image" : "row"), output.path));
     return 0;
   }
   Json result = document("export");

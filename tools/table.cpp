@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <set>
+#include <system_error>
 
 #include "blindspot/evaluation.h"
 #include "tools/commands.h"
@@ -56,6 +58,19 @@ void say_what_is_missing(const RunDatabase& database) {
   }
 }
 
+/// A database counts once, under whatever names it is given.
+void refuse_repetitions(const std::vector<std::string>& databases) {
+  for (std::size_t i = 0; i < databases.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      std::error_code ignored;
+      const bool same_name = databases[i] == databases[k];
+      if (!same_name && !std::filesystem::equivalent(databases[i], databases[k], ignored)) continue;
+      throw Error(ErrorKind::usage, fmt::format("RUN.db {}: is named twice{}", databases[i],
+                                                same_name ? "" : fmt::format(", first as {}", databases[k])));
+    }
+  }
+}
+
 /// Networks of one name are told apart by the database that they are of. `databases[i]` is that of `rows[i]`.
 void tell_apart(std::vector<TableRow>& rows, const std::vector<std::string>& databases) {
   std::map<std::string, std::set<std::string>> holders;
@@ -83,6 +98,7 @@ int run_table(const Arguments& arguments, const StopSignals& /*stop*/) {
   add_printing_options(line, printing);
   if (!line.parse(arguments)) return 0;
   if (printing.json) format = TableFormat::json;
+  refuse_repetitions(databases);
   std::vector<TableRow> rows;
   std::vector<std::string> databases_of_rows;
   for (const std::string& path : databases) {

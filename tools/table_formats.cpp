@@ -8,6 +8,7 @@
 
 #include "blindspot/one_line.h"
 #include "tools/report/class_labels.h"
+#include "tools/report/markup.h"
 
 namespace blindspot::tools {
 
@@ -28,9 +29,8 @@ struct Style {
 
 std::string cell(const std::optional<MeanDeviation>& value, int decimals, const Style& style) {
   if (!value || std::isnan(value->mean)) return style.none;
-  const std::string deviation =
-      std::isnan(value->deviation) ? style.none : fmt::format("{:.{}f}", value->deviation, decimals);
-  return fmt::format("{:.{}f}{}{}", value->mean, decimals, style.plus_minus, deviation);
+  const std::string deviation = std::isnan(value->deviation) ? style.none : report::fixed(value->deviation, decimals);
+  return report::fixed(value->mean, decimals) + style.plus_minus + deviation;
 }
 
 std::vector<std::string> labels_of(const std::vector<TableRow>& rows) {
@@ -144,6 +144,18 @@ std::string latex_escaped(const std::string& text) {
   return escaped;
 }
 
+/// Symbols where the text has their names.
+Cells latex_headings(Cells headings) {
+  for (std::string& heading : headings) {
+    if (heading == "Linf") {
+      heading = "$L_\\infty$";
+    } else if (heading == "p_src") {
+      heading = "$p_\\mathrm{src}$";
+    }
+  }
+  return headings;
+}
+
 std::string as_latex(const Table& table) {
   std::string text =
       "% " + table.title + "\n\\begin{tabular}{l" + std::string(table.headings.size() - 1, 'c') + "}\n\\hline\n";
@@ -153,7 +165,7 @@ std::string as_latex(const Table& table) {
     }
     text += "\\\\\n";
   };
-  row(table.headings, false);
+  row(latex_headings(table.headings), true);
   text += "\\hline\n";
   for (const Cells& line : table.lines) row(line, true);
   return text + "\\hline\n\\end{tabular}\n";

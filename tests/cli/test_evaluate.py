@@ -182,8 +182,8 @@ class Running(EvaluateTest):
 
 class Images(EvaluateTest):
     def small(self, images, *more, models=("demo-resnet",)):
-        return ["evaluate", *models, "--images", images, "-o", self.folder / "run.db", "--device", "cpu", "--rounds", 2,
-                "--iterations", 1, *more]
+        return ["evaluate", *models, "--images", images, "-o", self.folder / "run.db", "--device", "cpu",
+                *(() if "--rounds" in more else ("--rounds", 2)), "--iterations", 1, *more]
 
     def test_unreadable_images_are_listed_and_the_rest_goes_on(self):
         images = self.folder / "images"
@@ -257,6 +257,14 @@ class Images(EvaluateTest):
         listed = self.folder / "list.txt"
         listed.write_text("images/0.png 0\nimages/2.png 2\n")
         self.succeed(*self.small(listed))
+
+    def test_one_of_a_thing_is_no_plural(self):
+        images = self.folder / "images"
+        images.mkdir()
+        for number in range(2):
+            shutil.copy(self.picture(number), images / f"{number}.png")
+        said = self.succeed(*self.small(images, "--shard", "1/2", "--rounds", 1)).stderr.decode()
+        self.assertIn("1 of 1 pair to walk, 1 step each, ", said)
 
     def test_too_few_images(self):
         images = self.folder / "images"

@@ -27,16 +27,28 @@ class Tables(EvaluateTest):
         self.assertIn(f"| {cell} |", self.succeed("table", self.whole, "--format", "markdown").stdout.decode())
         latex = self.succeed("table", self.whole, "--format", "latex").stdout.decode()
         self.assertIn(cell.replace("±", "$\\pm$"), latex)
+        self.assertIn("model & RMSE & $L_\\infty$ & SSIM & LPIPS\\\\\n", latex)
+        self.assertIn("model & $p_\\mathrm{src}$ & triangle & drop 0.0", latex)
         (line,) = csv.DictReader(self.succeed("table", self.whole, "--format", "csv").stdout.decode().splitlines())
         self.assertEqual(float(line["rmse_mean"]), rmse["mean"])
         self.assertEqual(float(line["edge_mean_sd"]), path["sd"])
-        two = json.loads(self.succeed("table", self.whole, self.whole, "--json").stdout)
-        self.assertEqual(two["rows"], [row, row])
+        self.assert_refused(run("table", self.whole, self.whole), [2], f"RUN.db {self.whole}: is named twice")
+        link = self.folder / "link.db"
+        link.symlink_to(self.whole)
+        self.assert_refused(run("table", self.whole, link), [2], f"RUN.db {link}", f"first as {self.whole}")
         copied = self.folder / "copied.db"
         shutil.copy(self.whole, copied)
         apart = json.loads(self.succeed("table", self.whole, copied, "--json").stdout)
         self.assertEqual([row["model"] for row in apart["rows"]],
                          [f"demo-resnet ({self.whole})", f"demo-resnet ({copied})"])
+
+    def test_one_of_a_thing_is_no_plural_and_nothing_has_no_sign(self):
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        change(database, "UPDATE pairs SET ssim = -0.0001; DELETE FROM pairs WHERE source > 0 OR round > 0")
+        self.assertIn(" & 0.000 ± -", self.succeed("table", database).stdout.decode())
+        said = self.succeed("export", database, "-o", self.folder / "x.csv").stdout.decode()
+        self.assertEqual(said, f"1 row written to {self.folder / 'x.csv'}\n")
 
     def test_missing_triangles_are_said(self):
         said = self.succeed("table", self.whole).stderr.decode()

@@ -43,5 +43,15 @@ TEST_CASE("numbers that are none are a dash") {
   CHECK(exact_number(0.1) == "0.1");
 }
 
+TEST_CASE("what rounds to nothing has no sign") {
+  CHECK(number(-0.00004) == "0.0000");
+  CHECK(number(-0.0) == "0.0000");
+  CHECK(number(-0.4, 0) == "0");
+  CHECK(number(-0.00006) == "−0.0001");
+  CHECK(fixed(-0.0004, 3) == "0.000");
+  CHECK(fixed(-0.0006, 3) == "-0.001");
+  CHECK(fixed(-10, 0) == "-10");
+}
+
 }  // namespace
 }  // namespace blindspot::tools::report

@@ -83,9 +83,14 @@ std::string isolated(std::string_view text) {
   return "<bdi>" + escaped(text) + "</bdi>";
 }
 
+std::string fixed(double value, int decimals) {
+  const std::string text = fmt::format("{:.{}f}", value, decimals);
+  return text[0] == '-' && text.find_first_not_of("-0.") == std::string::npos ? text.substr(1) : text;
+}
+
 std::string number(double value, int decimals) {
   if (!std::isfinite(value)) return "–";
-  const std::string text = fmt::format("{:.{}f}", value, decimals);
+  const std::string text = fixed(value, decimals);
   return text[0] == '-' ? "−" + text.substr(1) : text;
 }
 

@@ -15,6 +15,8 @@ std::string well_formed(std::string_view text);
 std::string escaped(std::string_view text);
 /// The same inside an element that keeps its direction from spilling over (a file's name may turn the line around).
 std::string isolated(std::string_view text);
+/// A finite number with so many decimals; no minus before what rounds to 0.
+std::string fixed(double value, int decimals);
 /// "0.9664", with a true minus sign; "–" for NaN.
 std::string number(double value, int decimals = 4);
 /// Shortest text that reads back exactly; "–" for NaN.
