@@ -64,6 +64,13 @@ void check_count(std::size_t count, const char* name) {
   }
 }
 
+WalkMode mode_of(std::int32_t mode) {
+  if (mode != BLINDSPOT_STANDARD && mode != BLINDSPOT_REFERENCE) {
+    throw Error(ErrorKind::usage, "mode: it must be BLINDSPOT_STANDARD or BLINDSPOT_REFERENCE");
+  }
+  return mode == BLINDSPOT_REFERENCE ? WalkMode::reference : WalkMode::standard;
+}
+
 std::vector<Image> images_of(const float* images, std::size_t count, int size, const char* name) {
   if (count != 0) need(images, name);
   check_count(count, name);

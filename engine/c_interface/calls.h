@@ -15,6 +15,7 @@
 #include "blindspot/error.h"
 #include "blindspot/image.h"
 #include "blindspot/stopping.h"
+#include "blindspot/walk.h"
 
 namespace blindspot::c_interface {
 
@@ -51,6 +52,9 @@ void check_size(const void* given, std::size_t size, std::size_t known, const ch
 
 /// Throws Error(usage) for a count that no caller can mean.
 void check_count(std::size_t count, const char* name);
+
+/// Throws Error(usage) for a number that is no blindspot_mode.
+WalkMode mode_of(std::int32_t mode);
 
 /// What the caller gave, over `defaults`, as far as it goes; `given` may be null.
 template <typename Struct>

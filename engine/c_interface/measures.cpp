@@ -16,10 +16,6 @@ namespace {
 
 constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
 
-WalkMode mode_of(blindspot_mode mode) {
-  return mode == BLINDSPOT_REFERENCE ? WalkMode::reference : WalkMode::standard;
-}
-
 Image input_of(const blindspot_model& model, const float* image, const char* name) {
   need(image, name);
   return image_of(image, 0, model.input_size(), model.input_size());
@@ -76,6 +72,52 @@ blindspot_hull_metrics metrics_of(const SimplexHull& hull) {
     write_interval(hull.fraction_intervals.at(i), metrics.fraction_intervals[i]);
   }
   return metrics;
+}
+
+SimplexOptions simplex_options_of(const blindspot_simplex_options* wanted) {
+  const blindspot_simplex_options given = read_struct(wanted, "options", {});
+  SimplexOptions options;
+  options.seed = given.seed;
+  if (given.divisions != 0) options.divisions = given.divisions;
+  if (given.point_budget != 0) options.point_budget = given.point_budget;
+  if (given.samples != 0) options.samples = given.samples;
+  if (given.confidence_level != 0) options.confidence_level = given.confidence_level;
+  options.check();
+  return options;
+}
+
+void check_target_count(std::size_t target_count) {
+  if (target_count == 0) throw Error(ErrorKind::usage, "target_count: must be 1 or more");
+  check_count(target_count, "target_count");
+}
+
+blindspot_width_options default_width_options() {
+  const WidthOptions defaults;
+  blindspot_width_options options{};
+  options.size = sizeof(options);
+  options.directions = defaults.directions;
+  options.seed = defaults.seed;
+  options.delta = defaults.delta;
+  options.mode = BLINDSPOT_STANDARD;
+  return options;
+}
+
+/// `side` of the network's input; `directions` gets a copy of those that the caller gives.
+WidthOptions width_options_of(const blindspot_width_options& given, int side, std::vector<float>& directions) {
+  WidthOptions options;
+  options.directions = given.directions;
+  options.delta = given.delta;
+  options.seed = given.seed;
+  options.mode = mode_of(given.mode);
+  if (given.given_directions == nullptr) return options;
+  if (given.directions < 1 || given.directions > 65'536) {
+    throw Error(ErrorKind::usage, "directions: must be between 1 and 65536");
+  }
+  const std::size_t values = std::size_t{3} * static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
+  directions.assign(given.given_directions,
+                    given.given_directions + static_cast<std::size_t>(given.directions) * values);
+  options.given_directions = &directions;
+  return options;
 }
 
 blindspot_lowest lowest_of(const LowestPoint& found) {
@@ -144,21 +186,35 @@ blindspot_status blindspot_triangle(blindspot_model* model, const float* source,
   });
 }
 
+size_t blindspot_simplex_points(size_t target_count, const blindspot_simplex_options* options) {
+  std::int64_t points = 0;
+  guarded(nullptr, [&] {
+    check_target_count(target_count);
+    const blindspot::SimplexOptions checked = simplex_options_of(options);
+    const std::int64_t grid = blindspot::simplex_grid_points(target_count, checked.divisions);
+    points = grid > checked.point_budget ? checked.samples : grid;
+  });
+  return static_cast<std::size_t>(points);
+}
+
 blindspot_status blindspot_simplex(blindspot_model* model, const float* source, const float* targets,
-                                   size_t target_count, int32_t source_class, int64_t point_budget, uint64_t seed,
-                                   blindspot_hull_metrics* metrics, blindspot_error* error) {
+                                   size_t target_count, int32_t source_class, const blindspot_simplex_options* options,
+                                   double* t, float* probabilities, blindspot_hull_metrics* metrics,
+                                   blindspot_error* error) {
   return guarded(error, [&] {
     need(model, "model");
-    check_writable(metrics, "metrics");
-    if (target_count == 0) throw blindspot::Error(blindspot::ErrorKind::usage, "target_count: must be 1 or more");
+    if (metrics != nullptr) check_writable(metrics, "metrics");
+    check_target_count(target_count);
+    const blindspot::SimplexOptions checked = simplex_options_of(options);
     const blindspot::Image from = input_of(*model, source, "source");
     const std::vector<blindspot::Image> to = images_of(targets, target_count, model->input_size(), "targets");
     const blindspot::Simplex simplex{&from, pointers_to(to), source_class};
-    blindspot::SimplexOptions options;
-    options.seed = seed;
-    if (point_budget != 0) options.samples = options.point_budget = point_budget;
-    write_struct(metrics_of(blindspot::simplex_hulls(model->model, {&simplex, 1}, options).front()), metrics,
-                 "metrics");
+    const auto hulls = blindspot::simplex_hulls(model->model, {&simplex, 1}, checked);
+    for (const blindspot::SimplexPoint& point : hulls.front().points) {
+      if (probabilities != nullptr) *probabilities++ = point.probability;
+      if (t != nullptr) t = std::copy(point.t.begin(), point.t.end(), t);
+    }
+    if (metrics != nullptr) write_struct(metrics_of(hulls.front()), metrics, "metrics");
   });
 }
 
@@ -188,25 +244,33 @@ blindspot_status blindspot_find_lowest(blindspot_model* model, const float* sour
   });
 }
 
+void blindspot_width_options_default(blindspot_width_options* options) {
+  guarded(nullptr, [&] { write_struct(default_width_options(), options, "options"); });
+}
+
 blindspot_status blindspot_path_width(blindspot_model* model, const float* image, const float* target,
                                       int32_t source_class, const double* radii, size_t radius_count,
-                                      int64_t directions, float delta, uint64_t seed, double* q05, double* q95,
+                                      const blindspot_width_options* options, double* q05, double* q95,
                                       blindspot_error* error) {
   return guarded(error, [&] {
     need(model, "model");
     need(radii, "radii");
     need(q05, "q05");
     need(q95, "q95");
+    check_count(radius_count, "radius_count");
+    const blindspot_width_options given = read_struct(options, "options", default_width_options());
     const blindspot::Image at = input_of(*model, image, "image");
     const blindspot::Image to = input_of(*model, target, "target");
-    const blindspot::WidthPoint point{&at, &to, source_class, nullptr, 0};
-    blindspot::WidthOptions options;
-    check_count(radius_count, "radius_count");
-    options.radii.assign(radii, radii + radius_count);
-    options.directions = directions;
-    options.delta = delta;
-    options.seed = seed;
-    const blindspot::PathWidth width = blindspot::path_widths(model->model, {&point, 1}, options).front();
+    blindspot::WidthPoint point{&at, &to, source_class, nullptr, given.occurrence};
+    blindspot::Image from;
+    if (given.source != nullptr) {
+      from = input_of(*model, given.source, "source");
+      point.source = &from;
+    }
+    std::vector<float> directions;
+    blindspot::WidthOptions checked = width_options_of(given, model->input_size(), directions);
+    checked.radii.assign(radii, radii + radius_count);
+    const blindspot::PathWidth width = blindspot::path_widths(model->model, {&point, 1}, checked).front();
     for (std::size_t i = 0; i < radius_count; ++i) {
       q05[i] = width.measured ? width.radii[i + 1].q05 : nothing;
       q95[i] = width.measured ? width.radii[i + 1].q95 : nothing;

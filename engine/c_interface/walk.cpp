@@ -40,10 +40,7 @@ WalkParameters parameters_of(const blindspot_walk_parameters* wanted) {
   parameters.delta = given.delta;
   parameters.adversarial_step = given.adversarial_step;
   parameters.adversarial = given.adversarial != 0;
-  if (given.mode != BLINDSPOT_STANDARD && given.mode != BLINDSPOT_REFERENCE) {
-    throw Error(ErrorKind::usage, "mode: it must be BLINDSPOT_STANDARD or BLINDSPOT_REFERENCE");
-  }
-  parameters.mode = given.mode == BLINDSPOT_REFERENCE ? WalkMode::reference : WalkMode::standard;
+  parameters.mode = mode_of(given.mode);
   parameters.check();
   return parameters;
 }

@@ -240,7 +240,7 @@ typedef struct blindspot_hull_metrics {
   double edge_minimum;
   int64_t points;                  /* at which the network was asked */
   int32_t sampled;                 /* 1: drawn over the simplex, else a grid, and the intervals are NaN */
-  double mean_interval[2];         /* of the mean over the whole simplex, at a confidence of 95 % */
+  double mean_interval[2];         /* of the mean over the whole simplex, at the confidence level asked for */
   double fraction_intervals[4][2]; /* of the fractions, likewise */
 } blindspot_hull_metrics;
 
@@ -256,11 +256,27 @@ BLINDSPOT_API blindspot_status blindspot_triangle(blindspot_model* model, const 
                                                   const float* second, int32_t source_class, int32_t divisions,
                                                   blindspot_mode mode, double* t, float* probabilities,
                                                   blindspot_hull_metrics* metrics, blindspot_error* error);
-/* Over the simplex of a source and `targets` [target_count, 3, H, W]: the regular grid of 10 divisions where it has no
- * more than `point_budget` points (0: 1000), else that many drawn by `seed`. `metrics` gets what was found. */
+/* All zero but for `size` is the default. */
+typedef struct blindspot_simplex_options {
+  size_t size;
+  int64_t point_budget;    /* 1 to 100,000,000; 0: 1000; a grid of more points is not made: points are drawn instead */
+  int64_t samples;         /* points that are drawn then, 2 to 100,000,000; 0: 1000 */
+  uint64_t seed;           /* of the draw */
+  double confidence_level; /* of the intervals, between 0 and 1; 0: 0.95 */
+  int32_t divisions;       /* of the grid's edges, 1 to 10,000; 0: 10 */
+} blindspot_simplex_options;
+
+/* Points that blindspot_simplex has with these options, which may be NULL: of the grid, or drawn. 0 where it would
+ * refuse them, or `target_count`. */
+BLINDSPOT_API size_t blindspot_simplex_points(size_t target_count, const blindspot_simplex_options* options);
+/* Over the simplex of a source and `targets` [target_count, 3, H, W], target_count >= 1, on a regular grid or at points
+ * drawn uniformly. `options` may be NULL. At each point `t` [points, target_count] gets the weights of the targets, the
+ * source's is the rest, and `probabilities` [points] the probability of the class; either may be NULL, and `metrics`.
+ */
 BLINDSPOT_API blindspot_status blindspot_simplex(blindspot_model* model, const float* source, const float* targets,
-                                                 size_t target_count, int32_t source_class, int64_t point_budget,
-                                                 uint64_t seed, blindspot_hull_metrics* metrics,
+                                                 size_t target_count, int32_t source_class,
+                                                 const blindspot_simplex_options* options, double* t,
+                                                 float* probabilities, blindspot_hull_metrics* metrics,
                                                  blindspot_error* error);
 
 typedef struct blindspot_lowest {
@@ -280,12 +296,27 @@ BLINDSPOT_API blindspot_status blindspot_find_lowest(blindspot_model* model, con
                                                      size_t target_count, int32_t source_class, int32_t resolution,
                                                      double delta, blindspot_lowest* lowest, blindspot_error* error);
 
-/* Quantiles of the probability of the class at random steps of length radii[i] across the walk's direction from `image`
- * towards `target`: `q05` and `q95` are [radius_count], NaN where the probability is below `delta`. */
+typedef struct blindspot_width_options {
+  size_t size;
+  int64_t directions;            /* 1 to 65,536 */
+  uint64_t seed;                 /* of the directions that are drawn */
+  float delta;                   /* in [0, 1]: nothing is measured where the probability is below it */
+  int32_t mode;                  /* a blindspot_mode; reference: NaN where the gradient is zero */
+  const float* given_directions; /* [directions, 3, H, W]: used instead of drawn ones, made orthogonal and scaled */
+  const float* source;           /* [3, H, W]: the walk's; its pixels and the target's tell the draw. NULL: `image` */
+  uint64_t occurrence;           /* of walks between the same two, from 0: tells the draw too */
+} blindspot_width_options;
+
+/* Fills in 256 directions, delta 0.2 and zeros, as far as `size`, which the caller has set, reaches. */
+BLINDSPOT_API void blindspot_width_options_default(blindspot_width_options* options);
+
+/* Quantiles, at 5 % and 95 %, of the probability of the class after random steps of L2 length radii[i], above 0 and
+ * finite, across the walk's direction from `image` towards `target`: `q05` and `q95` are [radius_count], NaN where the
+ * probability at `image` is below delta. `options` NULL: the default. */
 BLINDSPOT_API blindspot_status blindspot_path_width(blindspot_model* model, const float* image, const float* target,
                                                     int32_t source_class, const double* radii, size_t radius_count,
-                                                    int64_t directions, float delta, uint64_t seed, double* q05,
-                                                    double* q95, blindspot_error* error);
+                                                    const blindspot_width_options* options, double* q05, double* q95,
+                                                    blindspot_error* error);
 
 typedef struct blindspot_distance_measure blindspot_distance_measure;
 

@@ -161,7 +161,7 @@ TEST_CASE("numbers and counts that cannot be meant are refused") {
     CHECK(blindspot_gradients(model.get(), image.data(), &number_of_class, count, &number, nullptr, nullptr, &error) ==
           BLINDSPOT_USAGE);
     double quantile = 0;
-    CHECK(blindspot_path_width(model.get(), image.data(), image.data(), 0, &quantile, count, 10, 0.1F, 1, &quantile,
+    CHECK(blindspot_path_width(model.get(), image.data(), image.data(), 0, &quantile, count, nullptr, &quantile,
                                &quantile, &error) == BLINDSPOT_USAGE);
     CHECK(std::string(error.message).find("radius_count") != std::string::npos);
   }

@@ -186,8 +186,12 @@ TEST_CASE("measures without memory for one allocation") {
     return blindspot_triangle(model.get(), source, first, second, 0, 4, BLINDSPOT_STANDARD, nullptr,
                               probabilities.data(), &metrics, error);
   });
+  blindspot_simplex_options drawn{};
+  drawn.size = sizeof(drawn);
+  drawn.point_budget = drawn.samples = static_cast<std::int64_t>(probabilities.size());
+  std::vector<double> t(2 * probabilities.size());
   check_every_allocation([&](blindspot_error* error) {
-    return blindspot_simplex(model.get(), source, first, 2, 0, 20, 1, &metrics, error);
+    return blindspot_simplex(model.get(), source, first, 2, 0, &drawn, t.data(), probabilities.data(), &metrics, error);
   });
   blindspot_lowest lowest{};
   lowest.size = sizeof(lowest);
@@ -196,10 +200,17 @@ TEST_CASE("measures without memory for one allocation") {
   });
   const std::vector<double> radii{0.5, 1.0};
   std::vector<double> low(2), high(2);
-  check_every_allocation([&](blindspot_error* error) {
-    return blindspot_path_width(model.get(), source, first, 0, radii.data(), radii.size(), 8, 0.2F, 1, low.data(),
-                                high.data(), error);
-  });
+  for (const float* const directions : {static_cast<const float*>(nullptr), source}) {
+    check_every_allocation([&](blindspot_error* error) {
+      blindspot_width_options options{};
+      options.size = sizeof(options);
+      options.directions = 3;
+      options.source = second;
+      options.given_directions = directions;
+      return blindspot_path_width(model.get(), source, first, 0, radii.data(), radii.size(), &options, low.data(),
+                                  high.data(), error);
+    });
+  }
   check_every_allocation([&](blindspot_error* error) {
     blindspot_distance_measure* measure = nullptr;
     blindspot_distances distances{};

@@ -1,10 +1,12 @@
 // The C interface gives the C++ interface's numbers, bit for bit: description, logits, gradients, hulls, distances,
 // pictures; from a file's name and from memory. Uses the public headers.
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "blindspot/distances.h"
@@ -12,6 +14,7 @@
 #include "blindspot/model.h"
 #include "blindspot/weights.h"
 #include "tests/c_interface/opened.h"
+#include "tests/model/small_folder.h"
 #include "tests/temporary_folder.h"
 
 using namespace blindspot;
@@ -42,10 +45,26 @@ TEST_CASE("a model is described as in C++") {
   CHECK(std::string(information.device) == "cpu");
   CHECK(std::string(information.precision) == "fp32");
   CHECK(information.parameter_count == expected.information().parameter_count);
-  CHECK(information.assumed_heads == expected.information().assumed_heads);
   CHECK(std::string(blindspot_class_name(model.get(), 3)) == "disc");
   CHECK(blindspot_class_name(model.get(), 10) == nullptr);
   CHECK(blindspot_class_name(model.get(), -1) == nullptr);
+}
+
+TEST_CASE("heads that nothing tells are assumed, and said to be") {
+  const tests::TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "model.safetensors";
+  blindspot_error error = no_error();
+  // width/64 where the file does not say.
+  for (const auto& [metadata, assumed] :
+       {std::pair{std::map<std::string, std::string>{}, 3}, {std::map<std::string, std::string>{{"heads", "6"}}, 0}}) {
+    CAPTURE(assumed);
+    tests::write_transformer(file, 192, metadata);
+    const ModelHandle model = open_model(file.c_str());
+    auto information = sized<blindspot_model_information>();
+    REQUIRE(blindspot_model_describe(model.get(), &information, &error) == BLINDSPOT_DONE);
+    CHECK(information.assumed_heads == assumed);
+    CHECK(information.assumed_heads == open_in_cpp(file.c_str()).information().assumed_heads);
+  }
 }
 
 // ResNet-18's 11,689,512 of torchvision: weights, biases and the scales and shifts of batch norm, no running
@@ -162,8 +181,8 @@ TEST_CASE("a path and a triangle are those of C++") {
   CHECK(blindspot_triangle_points(0, BLINDSPOT_STANDARD) == 0);
   std::array<float, 66> probabilities{};
   std::array<double, 132> t{};
-  blindspot_hull_metrics metrics{};
-  metrics.size = sizeof(metrics);
+  auto metrics = sized<blindspot_hull_metrics>();
+  metrics.sampled = 7;  // what stood there before goes
   REQUIRE(blindspot_triangle(model.get(), images[0].values.data(), images[1].values.data(), images[2].values.data(), 0,
                              10, BLINDSPOT_STANDARD, t.data(), probabilities.data(), &metrics,
                              &error) == BLINDSPOT_DONE);
@@ -177,6 +196,16 @@ TEST_CASE("a path and a triangle are those of C++") {
   CHECK(metrics.mean == hull.metrics.mean);
   CHECK(metrics.edge_minimum == hull.metrics.edge_minimum);
   CHECK(metrics.fractions[2] == hull.metrics.fractions[2]);
+  CHECK(metrics.points == 66);
+  CHECK(metrics.sampled == 0);
+  for (const double bound : metrics.mean_interval) CHECK(std::isnan(bound));
+  for (const auto& interval : metrics.fraction_intervals) {
+    for (const double bound : interval) CHECK(std::isnan(bound));
+  }
+  REQUIRE(blindspot_triangle(model.get(), images[0].values.data(), images[1].values.data(), images[2].values.data(), 0,
+                             10, BLINDSPOT_REFERENCE, nullptr, probabilities.data(), &metrics,
+                             &error) == BLINDSPOT_DONE);
+  CHECK(metrics.points == 64);
 }
 
 TEST_CASE("distances are those of C++") {

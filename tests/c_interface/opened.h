@@ -21,6 +21,14 @@ inline blindspot_error no_error() {
   return error;
 }
 
+/// All zero but for its size.
+template <typename Struct>
+Struct sized() {
+  Struct empty{};
+  empty.size = sizeof(empty);
+  return empty;
+}
+
 using ModelHandle = std::unique_ptr<blindspot_model, decltype(&blindspot_model_close)>;
 
 inline ModelHandle open_model(const char* name) {
