@@ -29,6 +29,14 @@ std::string main_name(const std::string& names) {
   return comma == std::string::npos ? names : names.substr(0, comma);
 }
 
+/// The lines after the first stand below it.
+std::string indented(std::string lines) {
+  for (std::size_t at = lines.find('\n'); at != std::string::npos; at = lines.find('\n', at + 1)) {
+    lines.insert(at + 1, "  ");
+  }
+  return lines;
+}
+
 }  // namespace
 
 struct CommandLine::Implementation {
@@ -76,7 +84,7 @@ struct CommandLine::Implementation {
 CommandLine::CommandLine(const std::string& command, const std::string& description, const std::string& example)
     : implementation_(std::make_unique<Implementation>(command, description)) {
   CLI::App& app = implementation_->app;
-  app.footer("\nExample:\n  " + example);
+  app.footer("\nExample:\n  " + indented(example));
   app.set_help_flag("-h,--help", "Print this help");
   app.allow_extras();
   app.get_formatter()->column_width(38);

@@ -29,7 +29,7 @@ bool parse(const Arguments& arguments, DemoOptions& options) {
       "demo",
       "Draw pictures and walk between them with a built-in network. With --images only draw: labelled pictures "
       "in class folders.",
-      "blindspot demo -o found\n  blindspot demo --images pictures --count 100");
+      "blindspot demo -o found\nblindspot demo --images pictures --count 100");
   line.argument("MODEL", options.request.model, "demo-resnet or demo-vit (demo-resnet)", Need::optional);
   line.heading("Output");
   line.option("-o,--output", "DIR", "Folder of the result (blindspot-demo)", options.request.output.path);

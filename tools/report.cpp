@@ -32,7 +32,7 @@ bool parse(const Arguments& arguments, ReportOptions& options) {
       "report",
       "Make one HTML file of a result: walks step by step, the image grid, triangles, widths, histograms and "
       "tables. It needs nothing but a browser, and no network.",
-      "blindspot report found -o found.html\n  blindspot report run.db -o run.html --figures figures");
+      "blindspot report found -o found.html\nblindspot report run.db -o run.html --figures figures");
   line.argument("DIR|RUN.db", options.input, "Folder of traverse, grid or demo, or run database of evaluate");
   line.list("--detail", "N",
             "Pairs to show step by step, by their numbers in the page's table; 20 at most (the first 20)",
