@@ -1,5 +1,5 @@
 // The facade behind the public header weights.h: inspecting, converting and making weight files, and plain float
-// tensors for results and noise. Sees weights and networks.
+// tensors for results and noise. Sees weights, networks and levelset (what an LPIPS file holds).
 #include "blindspot/weights.h"
 
 #include <fmt/format.h>
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/levelset/image_distances.h"
 #include "engine/model_source.h"
 #include "engine/preprocessing_json.h"
 #include "weights/safetensors_writer.h"
@@ -25,22 +26,46 @@ void refuse_existing(const std::filesystem::path& output, bool overwrite) {
   }
 }
 
-TensorToWrite float32_of(std::string name, std::vector<std::int64_t> shape, std::function<std::vector<float>()> read) {
+constexpr const char* lpips_name = "lpips-alexnet";  // in the metadata of what convert_lpips writes
+/// Between pieces of as many elements a stop is asked for.
+constexpr std::size_t piece_elements = std::size_t{4} << 20;
+
+TensorToWrite float32_of(std::string name, std::vector<std::int64_t> shape,
+                         std::function<void(const weights::ByteSink&)> produce) {
   // Member by member: g++ 12 destroys an aggregate's first one twice where the second's construction throws.
   TensorToWrite tensor;
   tensor.information = {std::move(name), std::move(shape), ElementType::f32};
-  tensor.produce = [read = std::move(read)](const weights::ByteSink& sink) {
-    const std::vector<float> values = read();
-    sink(std::as_bytes(std::span(values)));
-  };
+  tensor.produce = std::move(produce);
   return tensor;
 }
 
-std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const std::string& prefix = "") {
+/// Tensor `index` of a file, which may be larger than memory.
+TensorToWrite tensor_of(const weights::WeightFile& file, std::size_t index, const Cancelled& cancelled) {
+  const TensorInformation& tensor = file.tensors()[index];
+  return float32_of(tensor.name, tensor.shape, [&file, &cancelled, index](const weights::ByteSink& sink) {
+    stop_if(cancelled);
+    file.read_pieces(index, piece_elements, [&](std::span<const float> piece) {
+      stop_if(cancelled);
+      sink(std::as_bytes(piece));
+    });
+  });
+}
+
+std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const Cancelled& cancelled,
+                                      const std::string& prefix = "") {
   std::vector<TensorToWrite> tensors;
   for (const TensorInformation& tensor : state.tensors()) {
     if (!tensor.name.starts_with(prefix)) continue;
-    tensors.push_back(float32_of(tensor.name, tensor.shape, [&state, name = tensor.name] { return state.read(name); }));
+    const auto produce = [&state, &cancelled, name = tensor.name](const weights::ByteSink& sink) {
+      const std::vector<float> values = state.read(name);
+      for (std::span<const float> left = values; !left.empty();) {
+        stop_if(cancelled);
+        const std::span<const float> piece = left.first(std::min(left.size(), piece_elements));
+        sink(std::as_bytes(piece));
+        left = left.subspan(piece.size());
+      }
+    };
+    tensors.push_back(float32_of(tensor.name, tensor.shape, produce));
   }
   return tensors;
 }
@@ -56,11 +81,7 @@ void convert_as_is(const std::filesystem::path& input, const std::filesystem::pa
   const weights::WeightFile file = weights::WeightFile::open(input, cancelled);
   std::vector<TensorToWrite> tensors;
   for (std::size_t i = 0; i < file.tensors().size(); ++i) {
-    const TensorInformation& tensor = file.tensors()[i];
-    tensors.push_back(float32_of(tensor.name, tensor.shape, [&file, &cancelled, i] {
-      stop_if(cancelled);
-      return file.read(i);
-    }));
+    tensors.push_back(tensor_of(file, i, cancelled));
   }
   std::map<std::string, std::string> metadata = file.metadata();
   metadata["source"] = std::filesystem::path(file.name()).filename().string();
@@ -97,8 +118,8 @@ void convert_lpips(const std::filesystem::path& alexnet, const std::filesystem::
                    const std::filesystem::path& output, const Cancelled& cancelled) {
   const auto alexnet_file = std::make_shared<const weights::WeightFile>(weights::WeightFile::open(alexnet, cancelled));
   const weights::StateDict features = weights::StateDict::from_file(alexnet_file, cancelled);
-  const weights::WeightFile head_file = weights::WeightFile::open(heads);
-  std::vector<TensorToWrite> tensors = tensors_of(features, "features.");
+  const weights::WeightFile head_file = weights::WeightFile::open(heads, cancelled);
+  std::vector<TensorToWrite> tensors = tensors_of(features, cancelled, "features.");
   if (tensors.size() != 10) {
     throw Error(ErrorKind::input,
                 fmt::format("{}: holds {} tensors `features.*`, AlexNet has 10", alexnet.string(), tensors.size()));
@@ -113,19 +134,25 @@ void convert_lpips(const std::filesystem::path& alexnet, const std::filesystem::
       throw Error(ErrorKind::input,
                   fmt::format("{}: the tensor {} must be [1, {}, 1, 1]", heads.string(), name, channels[k]));
     }
-    tensors.push_back(float32_of(name, head_file.tensors()[i].shape, [&head_file, i] { return head_file.read(i); }));
+    tensors.push_back(tensor_of(head_file, i, cancelled));
   }
   weights::write_safetensors(output,
-                             {{"architecture", "lpips-alexnet"},
+                             {{"architecture", lpips_name},
                               {"source", alexnet.filename().string()},
                               {"source_sha256", alexnet_file->sha256(cancelled)},
-                              {"heads_sha256", head_file.sha256()}},
+                              {"heads_sha256", head_file.sha256(cancelled)}},
                              tensors);
 }
 
 std::string architecture_or_empty(std::shared_ptr<const weights::WeightFile> file) {
   try {
-    const std::optional<Architecture> architecture = recognise(weights::StateDict::from_file(std::move(file)));
+    const weights::StateDict state = weights::StateDict::from_file(std::move(file));
+    if (const auto told = state.metadata().find("architecture");
+        told != state.metadata().end() && told->second == lpips_name) {
+      state.check(lpips_name, levelset::declare_lpips());
+      return lpips_name;
+    }
+    const std::optional<Architecture> architecture = recognise(state);
     return architecture ? architecture->name : "";
   } catch (const Error&) {
     // A well-formed file that is no network is listed all the same.
@@ -171,7 +198,7 @@ void convert_weights(const std::filesystem::path& input, const std::filesystem::
   metadata["source_sha256"] = source.information.sha256;
   metadata["weights_sha256"] = source.state.sha256();
   add_metadata(options.metadata, metadata);
-  weights::write_safetensors(output, metadata, tensors_of(source.state));
+  weights::write_safetensors(output, metadata, tensors_of(source.state, options.cancelled));
 }
 
 void write_random_weights(const std::string& architecture, std::uint64_t seed, const std::filesystem::path& output,
@@ -183,7 +210,7 @@ void write_random_weights(const std::string& architecture, std::uint64_t seed, c
   const ModelSource source = open_model_source("rule:" + architecture, options);
   std::map<std::string, std::string> metadata = network_metadata(source);
   metadata["source"] = fmt::format("made from the weight rule, seed {}", seed);
-  weights::write_safetensors(output, metadata, tensors_of(source.state));
+  weights::write_safetensors(output, metadata, tensors_of(source.state, options.cancelled));
 }
 
 std::vector<std::string> known_architectures() {

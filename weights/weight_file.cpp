@@ -68,6 +68,11 @@ struct WeightFile::Contents {
   std::map<std::string, std::string> metadata;
   std::vector<std::vector<std::byte>> inflated;
 
+  void check_finite(std::size_t index, std::span<const float> values) const {
+    if (all_finite(values)) return;
+    refuse(printable_name, fmt::format("tensor {} holds NaN or infinity", printable(tensors.at(index).name)));
+  }
+
   void parse_bytes(const Cancelled& cancelled = {}) {
     printable_name = printable(name);
     ParsedFile parsed = parse(name, printable_name, bytes, cancelled);
@@ -131,12 +136,27 @@ std::ptrdiff_t WeightFile::find(std::string_view tensor) const {
 }
 
 std::vector<float> WeightFile::read(std::size_t index, bool finite_only) const {
-  const TensorInformation& tensor = contents_->tensors.at(index);
-  std::vector<float> values = gather_float32(tensor, contents_->views.at(index));
-  if (finite_only && !all_finite(values)) {
-    refuse(contents_->printable_name, fmt::format("tensor {} holds NaN or infinity", printable(tensor.name)));
-  }
+  std::vector<float> values = gather_float32(contents_->tensors.at(index), contents_->views.at(index));
+  if (finite_only) contents_->check_finite(index, values);
   return values;
+}
+
+void WeightFile::read_pieces(std::size_t index, std::size_t most,
+                             const std::function<void(std::span<const float>)>& take) const {
+  const TensorInformation& tensor = contents_->tensors.at(index);
+  TensorView view = contents_->views.at(index);
+  if (!view.strides.empty()) {
+    take(read(index));
+    return;
+  }
+  for (std::int64_t left = tensor.count(); left > 0;) {
+    const std::int64_t count = std::min(left, static_cast<std::int64_t>(most));
+    const std::vector<float> values = gather_float32({tensor.name, {count}, tensor.type}, view);
+    contents_->check_finite(index, values);
+    take(values);
+    view.offset += count;
+    left -= count;
+  }
 }
 
 std::vector<float> WeightFile::read_rows(std::size_t index, std::int64_t first, std::int64_t count) const {

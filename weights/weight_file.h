@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -70,6 +71,9 @@ class WeightFile {
   /// Tensor `index` as float32, row-major, gathered by its strides. Throws Error(input) naming file and tensor if a
   /// value is NaN or infinite (also when only the conversion makes it so) and `finite_only`.
   std::vector<float> read(std::size_t index, bool finite_only = true) const;
+  /// The same in pieces of no more than `most` elements (1 or more), in order; a tensor that does not lie row-major in
+  /// the file comes as one.
+  void read_pieces(std::size_t index, std::size_t most, const std::function<void(std::span<const float>)>& take) const;
   /// Rows [first, first + count) of tensor `index`, along its first dimension, as float32; they must be there.
   std::vector<float> read_rows(std::size_t index, std::int64_t first, std::int64_t count) const;
   /// Raw little-endian bytes of tensor `index`, row-major (images and noise want their own type checked).

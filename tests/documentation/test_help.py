@@ -56,7 +56,7 @@ class Help(unittest.TestCase):
         for name, picture in zip(("dog.jpg", "cat.jpg", "car.jpg", "truck.jpg", "cat.png", "a.png", "b.png", "c.png"), drawn):
             shutil.copy(picture, files / name)
         make_lpips_parts(files / "alexnet.safetensors", files / "heads.safetensors")
-        cls.made("blindspot weights convert alexnet.safetensors --lpips-heads heads.safetensors -o lpips.safetensors")
+        cls.converted = cls.made("blindspot weights convert alexnet.safetensors --lpips-heads heads.safetensors -o lpips.safetensors")
         # Results: of three targets, of the demonstration, of an evaluation in one and in two parts.
         walk = "--iterations 5 --quiet"
         cls.made(f"blindspot traverse resnet50.safetensors --source dog.jpg --target cat.jpg car.jpg truck.jpg -o out {walk}")
@@ -96,6 +96,19 @@ class Help(unittest.TestCase):
                     print(f"skipped: no ../shared, so not run: {command}", file=sys.stderr)
                 else:
                     self.check(command, pathlib.Path(self.temporary.name) / str(number))
+
+    def test_examples_stand_in_a_column(self):
+        for name in command_names():
+            block = run(f"blindspot {name} --help", self.files).stdout.partition("\nExample:\n")[2].partition("\n\n")[0]
+            for line in block.splitlines():
+                self.assertRegex(line, r"^  (blindspot |export )", name)
+
+    def test_what_lpips_needs_is_known(self):
+        self.assertEqual(self.converted, "lpips.safetensors: lpips-alexnet, 15 tensors\n")
+        self.assertIn("architecture: lpips-alexnet\n", self.made("blindspot weights inspect lpips.safetensors"))
+        # Its name alone does not make it that.
+        self.made("blindspot weights convert heads.safetensors --as-is -o other.safetensors")
+        self.assertIn("architecture: unknown\n", self.made("blindspot weights inspect other.safetensors"))
 
     def check(self, command, folder):
         """With the files of all examples, but without the one that it writes."""

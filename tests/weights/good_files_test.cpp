@@ -69,6 +69,24 @@ TEST_CASE("good weight files give the expected floats") {
   }
 }
 
+TEST_CASE("pieces of a tensor are the whole, whatever its type and strides") {
+  const auto folder = shared_material("fixtures/weights/good");
+  if (!folder) return;
+  for (const auto& entry : json_of(*folder / "index.json")) {
+    const auto name = entry["file"].get<std::string>();
+    CAPTURE(name);
+    const WeightFile file = WeightFile::open(*folder / name);
+    for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+      std::vector<float> joined;
+      file.read_pieces(i, 3, [&](std::span<const float> piece) {
+        CHECK_FALSE(piece.empty());
+        joined.insert(joined.end(), piece.begin(), piece.end());
+      });
+      check_same_bits(joined, file.read(i));
+    }
+  }
+}
+
 TEST_CASE("prefixes and companions come off good weight files") {
   const auto folder = shared_material("fixtures/weights/good");
   if (!folder) return;

@@ -1,6 +1,7 @@
 // The safetensors writer: what it writes reads back, and a failure leaves nothing behind.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <stdexcept>
 
 #include "../temporary_folder.h"
@@ -31,6 +32,22 @@ TEST_CASE("what is written reads back") {
   CHECK(file.read(static_cast<std::size_t>(file.find("w"))) == values);
   CHECK(file.read_raw(static_cast<std::size_t>(file.find("labels"))) == labels);
   CHECK(file.tensors()[static_cast<std::size_t>(file.find("w"))].shape == std::vector<std::int64_t>{2, 3});
+}
+
+TEST_CASE("pieces have no more elements than asked for, and none that is no number") {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "out.safetensors";
+  const std::vector<float> values = {1, 2, 3, 4, 5};
+  const std::vector<float> strange = {1, 2, 3, NAN};
+  weights::write_safetensors(path, {},
+                             {weights::float_tensor("a", {5, 1}, values), weights::float_tensor("b", {2, 2}, strange)});
+  const auto file = WeightFile::open(path);
+  std::vector<std::vector<float>> pieces;
+  const auto take = [&](std::span<const float> piece) { pieces.emplace_back(piece.begin(), piece.end()); };
+  file.read_pieces(0, 2, take);
+  CHECK(pieces == std::vector<std::vector<float>>{{1, 2}, {3, 4}, {5}});
+  const std::string message = refusal([&] { file.read_pieces(1, 2, take); });
+  CHECK(message.find("tensor b holds NaN") != std::string::npos);
 }
 
 TEST_CASE("a failure leaves what was there") {

@@ -28,7 +28,7 @@ struct TensorSummary {
 
 struct WeightSummary {
   std::string format;
-  std::string architecture;  ///< empty if unknown
+  std::string architecture;  ///< empty if unknown; "lpips-alexnet" for what LPIPS needs, which is no network
   std::string sha256;
   std::map<std::string, std::string> metadata;
   std::vector<TensorSummary> tensors;  ///< raw names, sorted
