@@ -51,6 +51,9 @@ class Download {
     });
   }
 
+  /// Bytes of the whole file, as the catalogue or else the host says.
+  std::optional<std::uint64_t> total() const { return request_.size ? request_.size : origin_.total; }
+
   bool is_whole() const { return part_.size() != 0 && origin_.total == part_.size(); }
 
   void bring_rest() {
@@ -91,7 +94,7 @@ class Download {
     TransferHandlers handlers;
     handlers.head = [this](const TransferHead& head) { take_head(head); };
     handlers.bytes = [this](std::span<const std::byte> bytes) { take_bytes(bytes); };
-    handlers.waiting = [this] { request_.progress(part_.size(), origin_.total, before_); };
+    handlers.waiting = [this] { request_.progress(part_.size(), total(), before_); };
     handlers.cancelled = request_.cancelled;
     return transfer(request, handlers);
   }
@@ -119,9 +122,9 @@ class Download {
   }
 
   void check_room() const {
-    if (!origin_.total) return;
-    const std::uint64_t needed =
-        *origin_.total - std::min(*origin_.total, part_.size()) + *origin_.total * request_.extra_bytes_needed;
+    const std::optional<std::uint64_t> whole = total();
+    if (!whole) return;
+    const std::uint64_t needed = *whole - std::min(*whole, part_.size()) + *whole * request_.extra_bytes_needed;
     const std::optional<std::uint64_t> free = bytes_free(part_.path().parent_path());
     if (!free || *free >= needed) return;
     throw Error(ErrorKind::input, fmt::format("{}: the disk is too full: {} are needed, {} are free",
@@ -129,18 +132,19 @@ class Download {
   }
 
   void take_bytes(std::span<const std::byte> bytes) {
-    const std::uint64_t most = request_.size.value_or(origin_.total.value_or(largest_file));
+    const std::uint64_t most = total().value_or(largest_file);
     if (bytes.size() > most - std::min(most, part_.size())) {
-      const std::string reason = fmt::format("{} sends more than the {} bytes there should be", address_, most);
+      const std::string reason =
+          fmt::format("{} sends more than the {} bytes {}: {} have come", address_, most,
+                      request_.size ? "that the catalogue has" : "there should be", part_.size() + bytes.size());
       start_again();
       refuse(reason);
     }
     try {
       part_.append(bytes);
     } catch (const Error& error) {
-      throw Error(ErrorKind::input, origin_.total
-                                        ? fmt::format("{} ({} in all)", error.what(), size_text(*origin_.total))
-                                        : fmt::format("{} (after {})", error.what(), size_text(part_.size())));
+      throw Error(ErrorKind::input, total() ? fmt::format("{} ({} in all)", error.what(), size_text(*total()))
+                                            : fmt::format("{} (after {})", error.what(), size_text(part_.size())));
     }
     sha256_->add(bytes);
   }

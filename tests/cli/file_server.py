@@ -170,6 +170,22 @@ def without_length(more=b""):
     return action
 
 
+def endless(a_second=None):
+    """The file and then zeros, without a length, until the client goes away; `a_second` bytes of them, or as fast as can
+    be. `served.sent` counts."""
+    def action(handler):
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.close_connection = True
+        handler.wfile.write(handler.served.data)
+        handler.served.sent = len(handler.served.data)
+        while not handler.server.ended.wait(PIECE / a_second if a_second else 0):
+            handler.wfile.write(bytes(PIECE))
+            handler.served.sent += PIECE
+    return action
+
+
 class Proxy(http.server.BaseHTTPRequestHandler):
     """Passes requests of http on; of https only the wish is noted."""
     protocol_version = "HTTP/1.1"

@@ -2,12 +2,13 @@
 import hashlib
 import json
 import shutil
+import signal
 import ssl
 import subprocess
 import unittest
 
 from fetching import PREPROCESSING, FetchTest
-from file_server import (FileServer, Proxy, announcing, cut_after, redirect, slow, without_length)
+from file_server import (FileServer, Proxy, announcing, cut_after, endless, redirect, slow, without_length)
 from program import PROGRAM, run_on_a_terminal
 
 
@@ -164,6 +165,32 @@ class Wrong(FetchTest):
     def test_more_than_the_file(self):
         self.served.always = without_length(b"more")
         self.refused(self.fetch(), "does not match")
+
+    def test_an_answer_without_end_is_left_where_the_catalogue_ends_it(self):
+        self.served.always = endless()
+        size = len(self.data)
+        self.refused(self.fetch(size=size), self.server.address + "/made.pth",
+                     f"sends more than the {size} bytes that the catalogue has", "have come")
+        # What the system holds between the two counts as sent.
+        self.assertLess(self.served.sent, size + 32_000_000)
+
+    def test_an_answer_without_end_of_which_nothing_is_known_shows_what_has_come(self):
+        self.served.always = endless(a_second=2_000_000)
+        with subprocess.Popen([PROGRAM, "weights", "fetch", "made", "--catalogue", self.catalogue()], env=self.environment,
+                              stderr=subprocess.PIPE, text=True) as process:
+            line = process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+        self.assertRegex(line, r"^made: \d+\.\d MB, \d+\.\d MB/s\n$")
+        self.assertEqual(process.returncode, 143)
+        self.assertEqual(self.names(), ["made.part", "made.part.json"])
+
+    def test_what_the_catalogue_has_tells_the_time_left_where_the_host_does_not(self):
+        self.served.always = endless(a_second=20_000)
+        with subprocess.Popen([PROGRAM, "weights", "fetch", "made", "--catalogue", self.catalogue(size=2 * len(self.data))],
+                              env=self.environment, stderr=subprocess.PIPE, text=True) as process:
+            line = process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+        self.assertRegex(line, r"^made: 1\.\d of 2\.\d MB, \d+\.\d MB/s, \d+ s left\n$")
 
     def test_an_answer_without_a_file(self):
         def nothing(code):
