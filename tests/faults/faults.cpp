@@ -15,6 +15,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -29,15 +30,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-
-// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): glibc's names
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-void* __libc_memalign(std::size_t, std::size_t);
-}
-// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace {
 
@@ -232,7 +224,7 @@ Function* next(const char* name) {
 }
 
 void* room_for(std::size_t bytes) {
-  void* const memory = __libc_malloc(bytes);
+  void* const memory = NEXT(malloc)(bytes);
   return memory == nullptr ? no_room() : memory;
 }
 
@@ -273,23 +265,23 @@ VISIBLE int __libc_start_main(int (*main)(int, char**, char**), int arguments, c
 }
 
 VISIBLE void* malloc(std::size_t bytes) noexcept {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_malloc(bytes);
+  return allocation_fails(__builtin_return_address(0)) ? nullptr : NEXT(malloc)(bytes);
 }
 VISIBLE void* calloc(std::size_t number, std::size_t bytes) noexcept {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_calloc(number, bytes);
+  return allocation_fails(__builtin_return_address(0)) ? nullptr : NEXT(calloc)(number, bytes);
 }
 VISIBLE void* realloc(void* pointer, std::size_t bytes) noexcept {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_realloc(pointer, bytes);
+  return allocation_fails(__builtin_return_address(0)) ? nullptr : NEXT(realloc)(pointer, bytes);
 }
 VISIBLE void* memalign(std::size_t alignment, std::size_t bytes) noexcept {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_memalign(alignment, bytes);
+  return allocation_fails(__builtin_return_address(0)) ? nullptr : NEXT(memalign)(alignment, bytes);
 }
 VISIBLE void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_memalign(alignment, bytes);
+  return allocation_fails(__builtin_return_address(0)) ? nullptr : NEXT(memalign)(alignment, bytes);
 }
 VISIBLE int posix_memalign(void** pointer, std::size_t alignment, std::size_t bytes) noexcept {
   if (allocation_fails(__builtin_return_address(0))) return ENOMEM;
-  void* const memory = __libc_memalign(alignment, bytes);
+  void* const memory = NEXT(memalign)(alignment, bytes);
   if (memory == nullptr) return ENOMEM;
   *pointer = memory;
   return 0;

@@ -1,7 +1,8 @@
 """Running the program with one of its calls made to fail by faults.cpp, and what is left behind. Standard library only.
 
 BLINDSPOT_FAULTS names the library for LD_PRELOAD; with BLINDSPOT_FAULTS_ALL set the tests take every case instead of a
-seeded sample. What program.py of the tests of the command line needs is needed too."""
+seeded sample. BLINDSPOT_LEAKS names GCC's LeakSanitizer, which then has its allocations counted behind ours: a run that
+leaves memory behind ends with its exit code, 23, and its report. What program.py of the tests of the command line needs is needed too."""
 import os
 import pathlib
 import random
@@ -14,6 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 from program import PROGRAM, ProgramTest, run  # noqa: E402
 
 LIBRARY = os.environ.get("BLINDSPOT_FAULTS", "")
+LEAKS = os.environ.get("BLINDSPOT_LEAKS", "")
+SUPPRESSIONS = pathlib.Path(__file__).resolve().parents[1] / "leak_suppressions.txt"
 ALL = bool(os.environ.get("BLINDSPOT_FAULTS_ALL"))
 
 
@@ -45,8 +48,9 @@ def run_planned(command, call, number=0, prepare=None, folder=None, timeout=120,
     try:
         if prepare:
             prepare(folder)
-        environment = dict(os.environ, LD_PRELOAD=LIBRARY, BLINDSPOT_FAULT_CALL=call, BLINDSPOT_FAULT_NUMBER=str(number),
-                           BLINDSPOT_FAULT_REPORT=str(report), OMP_WAIT_POLICY="passive")
+        environment = dict(os.environ, LD_PRELOAD=f"{LIBRARY} {LEAKS}", BLINDSPOT_FAULT_CALL=call, BLINDSPOT_FAULT_NUMBER=str(number),
+                           BLINDSPOT_FAULT_REPORT=str(report), OMP_WAIT_POLICY="passive",
+                           LSAN_OPTIONS=f"suppressions={SUPPRESSIONS}:print_suppressions=0:fast_unwind_on_malloc=0")
         environment.update({f"BLINDSPOT_FAULT_{key.upper()}": str(value) for key, value in plan.items()})
         result = subprocess.run([PROGRAM, *map(str, command(folder))], capture_output=True, env=environment,
                                 timeout=timeout)
