@@ -39,7 +39,7 @@ TensorToWrite float32_of(std::string name, std::vector<std::int64_t> shape,
   return tensor;
 }
 
-/// Tensor `index` of a file, which may be larger than memory.
+/// Tensor `index` of a file, piece by piece: it may be larger than memory.
 TensorToWrite tensor_of(const weights::WeightFile& file, std::size_t index, const Cancelled& cancelled) {
   const TensorInformation& tensor = file.tensors()[index];
   return float32_of(tensor.name, tensor.shape, [&file, &cancelled, index](const weights::ByteSink& sink) {
@@ -51,6 +51,7 @@ TensorToWrite tensor_of(const weights::WeightFile& file, std::size_t index, cons
   });
 }
 
+/// Those of a network whose names begin so, each read whole: a network that can be used fits into memory.
 std::vector<TensorToWrite> tensors_of(const weights::StateDict& state, const Cancelled& cancelled,
                                       const std::string& prefix = "") {
   std::vector<TensorToWrite> tensors;

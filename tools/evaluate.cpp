@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "blindspot/one_line.h"
 #include "tools/commands.h"
 #include "tools/json_output.h"
 #include "tools/numbers.h"
@@ -98,8 +99,10 @@ void print_summary(const EvaluationSummary& summary, const EvaluateOptions& opti
     return;
   }
   std::string text;
-  for (const auto& [name, reason] : summary.unreadable) text += fmt::format("unreadable {}: {}\n", name, reason);
-  for (const auto& [name, reason] : summary.dropped) text += fmt::format("dropped {}: {}\n", name, reason);
+  for (const auto& [name, reason] : summary.unreadable)
+    text += fmt::format("unreadable {}: {}\n", one_line(name), one_line(reason));
+  for (const auto& [name, reason] : summary.dropped)
+    text += fmt::format("dropped {}: {}\n", one_line(name), one_line(reason));
   text += fmt::format(
       "{} of {} done ({} before), {} of them outside; {:.1f} s, the device busy {:.1f} % of them\n"
       "written to {}\n",
@@ -151,11 +154,12 @@ void print_estimate(const EvaluationEstimate& estimate, const EvaluateOptions& o
     return;
   }
   std::string text;
-  for (const auto& [name, reason] : estimate.unreadable) text += fmt::format("unreadable {}: {}\n", name, reason);
+  for (const auto& [name, reason] : estimate.unreadable)
+    text += fmt::format("unreadable {}: {}\n", one_line(name), one_line(reason));
   for (const EvaluationEstimate::Network& network : estimate.networks) {
-    text += fmt::format("{}: {}, {} at a time, {} dropped; {}, {} on the device beside the weights\n", network.name,
-                        counted(network.pairs, "pair"), network.batch, counted(network.dropped, "source"),
-                        duration(network.seconds), size(network.device_bytes));
+    text += fmt::format("{}: {}, {} at a time, {} dropped; {}, {} on the device beside the weights\n",
+                        one_line(network.name), counted(network.pairs, "pair"), network.batch,
+                        counted(network.dropped, "source"), duration(network.seconds), size(network.device_bytes));
   }
   print(text + fmt::format("{} of {} in all: about {}, {} of memory, {} on disk; nothing is written\n",
                            counted(estimate.pairs, "pair"), counted(estimate.sources, "image"),

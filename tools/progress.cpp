@@ -8,6 +8,7 @@
 #include <iostream>
 #include <utility>
 
+#include "blindspot/one_line.h"
 #include "tools/numbers.h"
 
 namespace blindspot::tools {
@@ -121,13 +122,13 @@ void ProgressDisplay::show(const WalkProgress& progress) {
 void ProgressDisplay::show(const EvaluationProgress& progress) {
   if (progress.images > 0) {
     const double share = static_cast<double>(progress.images_done) / static_cast<double>(progress.images);
-    show(progress.model.empty() ? "pictures read" : "pictures seen by " + progress.model, share);
+    show(progress.model.empty() ? "pictures read" : "pictures seen by " + one_line(progress.model), share);
     return;
   }
   if (progress.widths_done) {
     rate(pace_of_widths, -progress.widths_left);
     if (!is_due()) return;
-    draw(*progress.widths_done, fmt::format("path widths of {}: {:.0f} %{}", progress.model,
+    draw(*progress.widths_done, fmt::format("path widths of {}: {:.0f} %{}", one_line(progress.model),
                                             100 * *progress.widths_done, left_text(seconds_left(progress))));
     return;
   }

@@ -22,7 +22,7 @@ Json participant(const std::string& path, std::int32_t index, const ClassNames& 
   Json result = Json::object();
   result["path"] = path;
   result["class"] = index;
-  if (names.known()) result["name"] = names.name(index);
+  if (names.known() && !names.name(index).empty()) result["name"] = names.name(index);
   result["probability"] = exact(probability);
   return result;
 }

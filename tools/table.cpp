@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "blindspot/evaluation.h"
+#include "blindspot/one_line.h"
 #include "tools/commands.h"
 #include "tools/numbers.h"
 #include "tools/options.h"
@@ -34,6 +35,7 @@ void say_what_is_missing(const RunDatabase& database) {
                              shard.count);
   }
   for (const EvaluatedModel& model : database.models()) {
+    const std::string name = one_line(model.information.name);
     std::int64_t sources = 0;
     for (const EvaluatedInput& input : database.inputs(model.number)) {
       if (input.dropped_reason.empty() && shard.has(input.image)) ++sources;
@@ -43,18 +45,18 @@ void say_what_is_missing(const RunDatabase& database) {
     const auto without_lpips = std::count_if(pairs.begin(), pairs.end(), [](const auto& pair) { return !pair.lpips; });
     if (without_lpips > 0) {
       std::cerr << fmt::format("{}: {} of {} of {} without LPIPS, which needs evaluate's --lpips FILE\n",
-                               database.path().string(), without_lpips, counted(done, "pair"), model.information.name);
+                               database.path().string(), without_lpips, counted(done, "pair"), name);
     }
     if (done != sources * rounds) {
       std::cerr << fmt::format("{}: {} of {} of {} done\n", database.path().string(), done,
-                               counted(sources * rounds, "pair"), model.information.name);
+                               counted(sources * rounds, "pair"), name);
     }
     if (rounds < 2) continue;
     // A source's triangles follow its last pair: a run may end between the two.
     const auto with_triangles = static_cast<std::int64_t>(database.sources_with_hulls(model.number).size());
     if (with_triangles == sources) continue;
     std::cerr << fmt::format("{}: the triangles of {} of {} of {} done\n", database.path().string(), with_triangles,
-                             counted(sources, "source"), model.information.name);
+                             counted(sources, "source"), name);
   }
 }
 

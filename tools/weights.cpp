@@ -41,7 +41,7 @@ std::string summary_text(const WeightSummary& summary) {
   std::string text = fmt::format("format: {}\narchitecture: {}\nsha256: {}\n", summary.format,
                                  summary.architecture.empty() ? "unknown" : summary.architecture, summary.sha256);
   for (const auto& [key, value] : summary.metadata) text += fmt::format("{}: {}\n", one_line(key), one_line(value));
-  text += fmt::format("{} tensors:\n", summary.tensors.size());
+  text += fmt::format("{}:\n", counted(summary.tensors.size(), "tensor"));
   for (const TensorSummary& tensor : summary.tensors) {
     text += fmt::format("  {} {} {}\n", one_line(tensor.name), tensor.type, shape_text(tensor.shape));
   }
@@ -72,9 +72,9 @@ void print_written(const std::string& schema, const std::string& path, bool json
     print(to_text(result));
     return;
   }
-  print(fmt::format("{}: {}, {} tensors\n", path,
+  print(fmt::format("{}: {}, {}\n", path,
                     summary.architecture.empty() ? "no network that is known" : summary.architecture,
-                    summary.tensors.size()));
+                    counted(summary.tensors.size(), "tensor")));
 }
 
 int convert(const Arguments& arguments, const StopSignals& stop) {

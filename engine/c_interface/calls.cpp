@@ -2,20 +2,44 @@
 #include "engine/c_interface/calls.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "blindspot/one_line.h"
 
 namespace blindspot::c_interface {
 namespace {
 
+/// Options of the command line that have another name here.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> renamed{
+    {{"points", "point_budget"}, {"level", "confidence_level"}, {"check", "resolution"}}};
+
+/// Gives a message to `put` in pieces. One that begins with an option of the command line, "--step-size 0: …", begins
+/// with the field or argument of that name instead. Asks for no memory.
+template <typename Put>
+void put_with_fields(std::string_view message, const Put& put) {
+  if (message.starts_with("--")) {
+    message.remove_prefix(2);
+    const std::string_view option = message.substr(0, message.find_first_of(" :"));
+    message.remove_prefix(option.size());
+    const auto* const known =
+        std::find_if(renamed.begin(), renamed.end(), [option](const auto& pair) { return pair.first == option; });
+    for (const char letter : known == renamed.end() ? option : known->second) {
+      const char written = letter == '-' ? '_' : letter;
+      put(std::string_view(&written, 1));
+    }
+  }
+  put_on_one_line(message, put);
+}
+
 /// Copies the message, which may hold names of the caller's or of a file. `room` is without the 0 at the end; a control
 /// character whose escape does not fit ends it.
-void write_one_line(std::string_view message, char* to, std::size_t room) {
+void write_message(std::string_view message, char* to, std::size_t room) {
   std::size_t used = 0;
   bool is_full = false;
-  put_on_one_line(message, [&](std::string_view piece) {
+  put_with_fields(message, [&](std::string_view piece) {
     is_full = is_full || piece.size() > room - used;
     if (is_full) return;
     std::copy(piece.begin(), piece.end(), to + used);
@@ -32,7 +56,7 @@ blindspot_status report(blindspot_error* error, blindspot_status status, std::st
   error->status = status;
   if (error->size == before_message) return status;
   const std::size_t room = std::min(error->size, sizeof(blindspot_error)) - before_message - 1;
-  write_one_line(message, error->message, room);
+  write_message(message, error->message, room);
   return status;
 }
 

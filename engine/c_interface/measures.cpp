@@ -1,4 +1,6 @@
 // The C interface: hulls, the lowest value in them, width and distances. Uses the public C++ interface.
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "blindspot/distances.h"
@@ -109,13 +111,16 @@ WidthOptions width_options_of(const blindspot_width_options& given, int side, st
   options.delta = given.delta;
   options.seed = given.seed;
   options.mode = mode_of(given.mode);
-  if (given.given_directions == nullptr) return options;
   if (given.directions < 1 || given.directions > 65'536) {
     throw Error(ErrorKind::usage, "directions: must be between 1 and 65536");
   }
+  if (given.given_directions == nullptr) return options;
   const std::size_t values = std::size_t{3} * static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
   directions.assign(given.given_directions,
                     given.given_directions + static_cast<std::size_t>(given.directions) * values);
+  if (!std::all_of(directions.begin(), directions.end(), [](float value) { return std::isfinite(value); })) {
+    throw Error(ErrorKind::usage, "given_directions: hold NaN or infinity");
+  }
   options.given_directions = &directions;
   return options;
 }

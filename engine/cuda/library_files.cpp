@@ -135,6 +135,8 @@ LibrarySearch open_library(std::span<const std::string> names) {
       const std::string file = (folder / name).string();
       if (void* handle = open(file, refused)) return {OpenLibrary(handle, file), {}};
     }
+  }
+  for (const std::string& name : names) {
     if (void* handle = open(name, refused)) return {OpenLibrary(handle, path_of(handle, name)), {}};
     for (const files::path& folder : usual) {
       const std::string file = (folder / name).string();

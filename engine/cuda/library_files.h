@@ -38,7 +38,8 @@ struct LibrarySearch {
   std::string reason;
 };
 
-/// Opens the first of `names` ("libcudnn.so.9") that is found, each name in every place before the next name.
+/// Opens the first of `names` ("libcudnn.so.9") that is found: in the user's folders, then anywhere else, each name in
+/// every place before the next name.
 LibrarySearch open_library(std::span<const std::string> names);
 
 /// Opens the libraries in the folder of `library` whose names begin so, for others that look for them by name alone.

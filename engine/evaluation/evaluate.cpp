@@ -11,6 +11,7 @@
 
 #include "blindspot/error.h"
 #include "blindspot/evaluation.h"
+#include "blindspot/one_line.h"
 #include "engine/evaluation/image_list.h"
 #include "engine/evaluation/network_evaluation.h"
 #include "engine/evaluation/opened_run.h"
@@ -149,9 +150,10 @@ class Evaluation {
     const RunContext context{options_.parameters, options_.shard, &run_.distances(), &writer, options_.cancelled};
     NetworkEvaluation evaluation(model, network.row.number, network.inputs, pictures, plan, context, std::move(done));
     const std::int64_t steps = options_.parameters.walk.iterations;
-    say(fmt::format("{}: {} of {} {} to walk, {} {} each, on {} in {}, {} at a time", network.row.information.name,
-                    evaluation.pairs_to_do(), evaluation.pairs(), evaluation.pairs() == 1 ? "pair" : "pairs", steps,
-                    steps == 1 ? "step" : "steps", model.device(), to_string(model.precision()), model.batch()));
+    say(fmt::format("{}: {} of {} {} to walk, {} {} each, on {} in {}, {} at a time",
+                    one_line(network.row.information.name), evaluation.pairs_to_do(), evaluation.pairs(),
+                    evaluation.pairs() == 1 ? "pair" : "pairs", steps, steps == 1 ? "step" : "steps", model.device(),
+                    to_string(model.precision()), model.batch()));
     const std::int64_t before = summary_.pairs_done;
     const std::int64_t to_do_before = to_do_done_;
     widths_to_come_.pop_front();

@@ -160,9 +160,9 @@ void OpenedRun::open_network(const std::string& name, const std::vector<Evaluate
   const EvaluatedModel* before = same_name == recorded.end() ? nullptr : &*same_name;
   OpenedNetwork network;
   network.model.emplace(Model::open(name, options_for(options_.network, before, options_.cancelled)));
-  if (before == nullptr) {
-    before = recorded_elsewhere(recorded, network.model->information());
-    if (before != nullptr) {
+  if (before == nullptr || !same_network(before->information, network.model->information())) {
+    if (const EvaluatedModel* elsewhere = recorded_elsewhere(recorded, network.model->information())) {
+      before = elsewhere;
       if (options_.message) {
         options_.message(fmt::format("{}: {} knows these weights as {} and goes on with them", name, database,
                                      one_line(before->information.name)));

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "blindspot/one_line.h"
 #include "engine/evaluation/schema.h"
 #include "engine/preprocessing_json.h"
 #include "engine/small_json.h"
@@ -33,9 +34,10 @@ void check_version(Connection& connection, std::int64_t version) {
   if (recorded == settings.end() || recorded->second == fmt::format("{}", version)) return;
   throw Error(
       ErrorKind::input,
-      fmt::format("{}: damaged: the version of its schema, {}, and its setting {} do not agree; take a copy of the "
-                  "file or begin anew",
-                  connection.name(), version, schema_setting));
+      fmt::format(
+          "{}: damaged: the version of its schema, {}, and its setting {}, {}, do not agree; take a copy of the "
+          "file or begin anew",
+          connection.name(), version, schema_setting, one_line(recorded->second)));
 }
 
 /// The schema's version, the setting and the table go together.

@@ -54,7 +54,7 @@ class Download {
   /// Bytes of the whole file, as the catalogue or else the host says.
   std::optional<std::uint64_t> total() const { return request_.size ? request_.size : origin_.total; }
 
-  bool is_whole() const { return part_.size() != 0 && origin_.total == part_.size(); }
+  bool is_whole() const { return part_.size() != 0 && total() == part_.size(); }
 
   void bring_rest() {
     int attempts_left = request_.retries;
@@ -64,7 +64,7 @@ class Download {
       const TransferResult result = attempt();
       switch (result.kind) {
         case TransferResult::Kind::complete:
-          if (!origin_.total || is_whole()) return;
+          if (!origin_.total || (part_.size() != 0 && origin_.total == part_.size())) return;
           break;
         case TransferResult::Kind::beyond_end:
           // Nothing follows what is there: either it is the whole, which its digest tells, or the file has changed.

@@ -60,14 +60,14 @@ void check(const Network& network, std::span<const WidthPoint> points, const Wid
   }
   for (const double radius : options.radii) {
     if (radius > 0 && std::isfinite(radius)) continue;
-    throw Error(ErrorKind::usage, fmt::format("--radii {}: a radius must be above 0", radius));
+    throw Error(ErrorKind::usage, fmt::format("--radii {}: a radius must be above 0 and finite", radius));
   }
   if (options.given_directions != nullptr && options.given_directions->size() % values != 0) {
     throw Error(ErrorKind::usage, "--directions: they must have the network's input size");
   }
   const std::int64_t directions = direction_count(options, values);
   if (directions < 1 || directions > 65'536) {
-    throw Error(ErrorKind::usage, fmt::format("{} directions: choose 1 to 65536", directions));
+    throw Error(ErrorKind::usage, fmt::format("--directions {}: choose 1 to 65536", directions));
   }
   if (!(options.delta >= 0 && options.delta <= 1)) {
     throw Error(ErrorKind::usage, fmt::format("--delta {}: must be from 0 to 1", options.delta));

@@ -131,11 +131,11 @@ TEST_CASE("a simplex without targets, with options that cannot be, or without ro
     refuses(image.data(), 1, 0, &options, name);
     CHECK(blindspot_simplex_points(1, &options) == 0);
   };
-  refuses_option(&blindspot_simplex_options::point_budget, -1, "points");
+  refuses_option(&blindspot_simplex_options::point_budget, -1, "point_budget -1: choose");
   refuses_option(&blindspot_simplex_options::samples, 1, "samples");
   refuses_option(&blindspot_simplex_options::divisions, 10'001, "divisions");
-  refuses_option(&blindspot_simplex_options::confidence_level, 1.0, "level");
-  refuses_option(&blindspot_simplex_options::confidence_level, std::nan(""), "level");
+  refuses_option(&blindspot_simplex_options::confidence_level, 1.0, "confidence_level 1: must");
+  refuses_option(&blindspot_simplex_options::confidence_level, std::nan(""), "confidence_level nan");
   refuses_option(&blindspot_simplex_options::size, std::size_t{0}, "options");
   metrics.size = 0;
   refuses(image.data(), 1, 0, nullptr, "metrics");
@@ -273,11 +273,16 @@ TEST_CASE("a width that cannot be is refused") {
   refuses(&radius, &q05, nullptr, "q95");
   for (const float* const given : {static_cast<const float*>(nullptr), image.data()}) {
     options.given_directions = given;
-    for (const std::int64_t directions : {0, 65'537}) {
+    for (const std::int64_t directions : {std::int64_t{0}, std::int64_t{65'537}, std::int64_t{1} << 62}) {
       options.directions = directions;
       refuses(&radius, &q05, &q95, "directions");
     }
   }
+  blindspot_width_options_default(&options);
+  std::vector<float> directions(static_cast<std::size_t>(options.directions) * 3 * 32 * 32, 1.0F);
+  directions.back() = std::nanf("");
+  options.given_directions = directions.data();
+  refuses(&radius, &q05, &q95, "given_directions");
   blindspot_width_options_default(&options);
   options.delta = 1.5F;
   refuses(&radius, &q05, &q95, "delta");

@@ -331,6 +331,31 @@ class Refusals(EvaluateTest):
                                     "--rounds", 2, "--iterations", 2, "--quiet"), [2], *map(str, models), "same weights")
         self.assertEqual(self.content_of(database), content)
 
+    def test_moved_weights_whose_name_was_another_network_s(self):
+        names = [self.folder / "a.safetensors", self.folder / "b.safetensors"]
+        database = self.folder / "run.db"
+        for seed, name in enumerate(names):
+            self.succeed("weights", "random", "cifar_resnet20", "--seed", seed, "-o", name)
+        images = self.folder / "images.txt"  # without classes: no source is dropped
+        images.write_text("".join(f"{self.picture(number)}\n" for number in (3, 7)))
+        rest = ("--images", images, "-o", database, "--device", "cpu", "--rounds", 1, "--iterations", 0)
+        self.succeed("evaluate", *names, *rest)
+        content = self.content_of(database)
+        names[1].rename(names[0])
+        said = self.succeed("evaluate", names[0], *rest).stderr.decode()
+        self.assertIn(f"{names[0]}: {database} knows these weights as {names[1]}", said)
+        self.assertEqual(self.content_of(database), content)
+
+    def test_names_in_a_database_do_nothing_to_a_terminal(self):
+        database = self.folder / "run.db"
+        shutil.copy(self.whole, database)
+        change(database, "UPDATE models SET name = 'red' || char(27) || '[31m' || char(10) || 'line';"
+                         "DELETE FROM pairs WHERE source > 1; DELETE FROM records WHERE source > 1;"
+                         "DELETE FROM hulls WHERE source > 1; UPDATE inputs SET dropped = 'for' || char(27) WHERE image = 1")
+        for result in (run(*self.command(database)), run("table", database)):
+            self.assertNotIn(b"\x1b", result.stdout + result.stderr)
+            self.assertIn(b"red\\x1b[31m\\x0aline", result.stdout + result.stderr)
+
     def test_the_same_weights_under_two_names(self):
         weights = [self.folder / "a.safetensors", self.folder / "b.safetensors"]
         self.succeed("weights", "random", "cifar_resnet20", "-o", weights[0])

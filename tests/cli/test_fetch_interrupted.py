@@ -55,6 +55,17 @@ class Interrupted(FetchTest):
         self.assert_in_place()
         self.assertEqual(self.ranges()[1:], ["bytes=300000-", None])
 
+    def test_a_whole_part_of_which_only_the_catalogue_has_the_size_is_not_asked_for_again(self):
+        self.served.next = [cut_after(300_000)]
+        self.fetch("--retries", "0")
+        (self.weights / "made.part").write_bytes(self.data)
+        origin = self.weights / "made.part.json"
+        kept = json.loads(origin.read_text())
+        self.assertEqual(kept["total"], len(self.data))
+        origin.write_text(json.dumps({**kept, "total": None}))
+        self.fetched(size=len(self.data))
+        self.assertEqual(self.ranges(), [None])
+
     def test_a_whole_part_is_not_asked_for_again(self):
         # The converted file cannot take its place, so the part stays.
         (self.weights / "made.safetensors").mkdir(parents=True)

@@ -2,6 +2,7 @@
 // stopped.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -231,11 +232,14 @@ TEST_CASE("a damaged database is refused, not followed") {
             [](const RunDatabase& database) { table_rows(database, WalkMode::standard); });
   }
   refused("UPDATE inputs SET predicted = 10 WHERE image = 2", resume);
-  for (const char* const version :
-       {"UPDATE settings SET value = '2' WHERE name = 'schema_version'",
-        "UPDATE settings SET value = 'one' WHERE name = 'schema_version'",
-        "PRAGMA user_version = 2; INSERT INTO settings VALUES ('width', '1'); CREATE TABLE widths (model)"}) {
-    CHECK(refusal([&] { damaged(version); }, "its setting schema_version do not agree") == ErrorKind::input);
+  const std::array<std::array<const char*, 2>, 3> versions{{
+      {"UPDATE settings SET value = '2' WHERE name = 'schema_version'", "1, and its setting schema_version, 2, do"},
+      {"UPDATE settings SET value = 'one' WHERE name = 'schema_version'", "1, and its setting schema_version, one, do"},
+      {"PRAGMA user_version = 2; INSERT INTO settings VALUES ('width', '1'); CREATE TABLE widths (model)",
+       "2, and its setting schema_version, 1, do not agree"},
+  }};
+  for (const auto& [change, said] : versions) {
+    CHECK(refusal([&, sql = change] { damaged(sql); }, said) == ErrorKind::input);
   }
   for (const char* const program :
        {"ALTER TABLE hulls RENAME TO was; CREATE VIEW hulls AS WITH RECURSIVE endless(n) AS (SELECT 1 UNION ALL SELECT "

@@ -57,6 +57,18 @@ TEST_CASE("the wheels of the active environment are searched, the user's folders
   CHECK(by_user.found->path() == (chosen.path() / name[0]).string());
 }
 
+TEST_CASE("the user's folders come first for every name") {
+  const TemporaryFolder environment, chosen;
+  put(environment.path() / "lib/python3.12/site-packages/nvidia/cudnn/lib");
+  const std::array<std::string, 2> names{name[0], "libblindspot_searched.so.6"};
+  files::copy_file(shared_object, chosen.path() / names[1]);
+  const Variable active("VIRTUAL_ENV", environment.path().string());
+  const Variable user("BLINDSPOT_CUDA_LIBRARIES", chosen.path().string());
+  const LibrarySearch search = open_library(names);
+  REQUIRE(search.found);
+  CHECK(search.found->path() == (chosen.path() / names[1]).string());
+}
+
 TEST_CASE("what others look for by name alone is opened beside a library") {
   const TemporaryFolder chosen;
   put(chosen.path());

@@ -172,6 +172,9 @@ class Report(ProgramTest):
         self.assertEqual(data["triangles"][0]["label"], "3-kind")
         names = self.folder / "names.txt"
         names.write_text("first\n")
+        write_result(self.folder / "drawn", change=change, model="demo-resnet")
+        page = self.report(self.folder / "drawn", name="drawn.html")
+        self.assertEqual(json.loads(Elements(page).scripts[0])["walks"][0]["source"], "0-kind")
         page = self.report(self.folder / "out", "--class-names", names, name="named.html")
         self.assertEqual([(walk["source"], walk["target"]) for walk in json.loads(Elements(page).scripts[0])["walks"][:1]],
                          [("first", "class 1")])

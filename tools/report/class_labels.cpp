@@ -77,8 +77,8 @@ std::vector<std::string> distinct_model_names(const std::vector<std::string>& na
   return result;
 }
 
-void ClassLabels::add(std::int64_t index, const std::string& name) {
-  names_.emplace(index, name);
+void ClassLabels::set(std::int64_t index, const std::string& name) {
+  names_.insert_or_assign(index, name);
 }
 
 std::string ClassLabels::label(std::int64_t index) const {

@@ -17,8 +17,8 @@ class ClassLabels {
   ClassLabels(const std::string& file, const std::string& model);
   explicit ClassLabels(const std::vector<std::string>& names);
 
-  /// A name for a class that has none yet.
-  void add(std::int64_t index, const std::string& name);
+  /// A name for a class, in place of any from before.
+  void set(std::int64_t index, const std::string& name);
 
   /// "cat", or "class 3" where there is no such name.
   std::string label(std::int64_t index) const;

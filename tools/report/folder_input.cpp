@@ -104,7 +104,7 @@ class FolderInput final : public ReportInput {
     data_.interrupted = root.has("interrupted");
     labels_ = ClassLabels(class_names, root.at("model").at("name").text());
     const std::vector<DocumentNode> pairs = root.at("pairs").elements();
-    if (class_names.empty()) add_names(pairs);
+    if (class_names.empty()) take_names(pairs);
     for (const DocumentNode& node : pairs) data_.pairs.push_back(pair_of(node, labels_));
     for (const DocumentNode& dropped : root.at("dropped").elements()) {
       data_.left_out.emplace_back(dropped.at("source").text(), dropped.at("reason").text());
@@ -137,11 +137,11 @@ class FolderInput final : public ReportInput {
 
  private:
   /// What the result calls its classes.
-  void add_names(const std::vector<DocumentNode>& pairs) {
+  void take_names(const std::vector<DocumentNode>& pairs) {
     for (const DocumentNode& pair : pairs) {
       for (const char* const end : {"source", "target"}) {
         const DocumentNode side = pair.at(end);
-        if (side.has("name")) labels_.add(side.at("class").whole(0, largest_count), side.at("name").text());
+        if (side.has("name")) labels_.set(side.at("class").whole(0, largest_count), side.at("name").text());
       }
     }
   }
