@@ -1,7 +1,8 @@
 // Fuzzes the rows of a run database: a database of the right tables, whose values (of any type, as SQLite allows) are
 // cut from the input. It is opened once and each input replaces its rows. SQLite's own files in memory stand behind
 // both connections, since a file on a disk costs most of the time; an empty file of its name is there for those who
-// look. Uses the public interface, engine/evaluation and SQLite.
+// look. Some inputs' last byte spoils what the database says of itself, and it is opened anew. Uses the public
+// interface, engine/evaluation and SQLite.
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -125,14 +126,18 @@ struct Table {
   Statement deletion, insertion;
 };
 
+constexpr const char* spoilings[] = {"PRAGMA application_id = 7", "PRAGMA user_version = 0", "PRAGMA user_version = 1",
+                                     "PRAGMA user_version = 1000000",
+                                     "CREATE VIEW endless AS SELECT 1 FROM images, images, images"};
+constexpr std::size_t first_spoiling = 256 - std::size(spoilings);  // among the values of an input's last byte
+
 /// The one database of this process.
 struct Database {
   explicit Database(std::string file) : path(std::move(file)), connection(path, evaluation::Access::write) {
     std::ofstream{path};
     connection.execute("PRAGMA journal_mode = MEMORY");
     connection.execute("PRAGMA synchronous = OFF");
-    connection.execute("PRAGMA application_id = " + std::to_string(evaluation::application_id));
-    connection.execute("PRAGMA user_version = " + std::to_string(evaluation::schema_version));
+    mend();
     connection.execute(evaluation::schema);
     connection.execute(evaluation::schema_of_widths);
     connection.execute("INSERT INTO settings VALUES ('width', '1')");  // or it would not be opened
@@ -168,6 +173,15 @@ struct Database {
     transaction.commit();
   }
 
+  /// By one of `spoilings`: whoever opens it then refuses it.
+  void spoil(const char* how) { connection.execute(how); }
+  /// Says again what it is, as a new one says it.
+  void mend() {
+    connection.execute("PRAGMA application_id = " + std::to_string(evaluation::application_id));
+    connection.execute("PRAGMA user_version = " + std::to_string(evaluation::schema_version));
+    connection.execute("DROP VIEW IF EXISTS endless");
+  }
+
   std::string path;
   Connection connection;
   std::vector<std::unique_ptr<Table>> tables;
@@ -182,6 +196,7 @@ void read_all(const RunDatabase& database, std::size_t size) {
   fuzz::run_bounded(size, [&] { database.unreadable(); });
   fuzz::run_bounded(size, [&] { database.selected_targets(3); });
   fuzz::run_bounded(size, [&] { database.content_sha256(); });
+  fuzz::run_bounded(size, [&] { database.sources_with_hulls(1); });
   fuzz::run_bounded(size, [&] { database.models(); });
   for (const std::int64_t model : {0, 1}) {
     fuzz::run_bounded(size, [&] { database.inputs(model); });
@@ -207,6 +222,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Database database("/dev/shm/blindspot-fuzz-" + std::to_string(::getpid()) + ".db");
   static const RunDatabase opened = RunDatabase::open(database.path);
   database.fill(Cutter({data, size}));
+  const bool is_spoilt = size > 0 && data[size - 1] >= first_spoiling;
+  if (is_spoilt) {
+    database.spoil(spoilings[data[size - 1] - first_spoiling]);
+    if (fuzz::run_bounded(size, [&] { RunDatabase::open(database.path); })) std::abort();
+  }
   read_all(opened, size);
+  if (is_spoilt) database.mend();
   return 0;
 }

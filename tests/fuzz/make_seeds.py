@@ -110,6 +110,7 @@ CONFIGURATIONS = {
     "other-interpolation": '{"interpolation": "nearest"}',
     "small-resize": '{"interpolation": "bicubic", "input_size": 32, "resize": 31}',
     "deep": "[" * 33 + "]" * 33,
+    "number": "1",  # repeated it is too many values before it is too many bytes
 }
 
 COMMAND_LINES = [
@@ -123,6 +124,10 @@ COMMAND_LINES = [
     "weights inspect f --json", "weights convert a -o b --as-is --overwrite", "weights random resnet50 --seed 1 -o f",
     "devices --json", "bench --network resnet50 --batch 8 --iterations 6 --precision fp32", "demo -o out", "--version", "--help",
     "classify m a --json=x", "classify m a --json=99999999999999999999", "traverse m --adversarial=-1 --source a --target b -o out",
+    "traverse m --no-adversarial --source a --target b -o out", "traverse m --adversarial --no-adversarial --source a --target b -o out",
+    # A walk's options alone.
+    "--preset authors-default --step-size 0.01 --iterations 5 --delta 0.2 --adversarial --adversarial-step 0.002 --seed 7 "
+    "--record-every 2 --mode reference --noise f --width --keep-path --animate", "--preset paper --no-adversarial --step-size 0",
     "classify m a --mean 0.5,0.5,0.5 --std 1,1,1 --input-size 224 --resize 256 --crop 224 --interpolation bicubic --heads 3",
 ]
 
@@ -158,10 +163,14 @@ def made_here(root):
         save(root / "jpeg", f"progressive-{progressive}", jpeg(progressive))
     for name, text in CONFIGURATIONS.items():
         save(root / "json", name, text.encode())
+        # Of a length at which the target also reads it from a file, and makes it too long.
+        save(root / "json", f"file-{name}", text.ljust(-(-len(text) // 256) * 256).encode())
     for number in range(18):
         save(root / "run_rows", f"rows-{number}", bytes((number * 37 + i * i) % 256 for i in range(40 * number + 9)))
     for number, contents in enumerate(run_rows()):
         save(root / "run_rows", f"whole-{number}", contents)
+        for last in range(251, 256):  # at which the target says otherwise what the database is
+            save(root / "run_rows", f"spoilt-{number}-{last}", contents + bytes([last]))
     for number, line in enumerate(COMMAND_LINES):
         save(root / "command_line", f"line-{number}", line.replace(" ", "\n").encode())
 
