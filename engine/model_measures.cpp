@@ -80,8 +80,7 @@ std::vector<SimplexHull> simplex_hulls(Model& model, std::span<const Simplex> si
                                        const SimplexOptions& options) {
   std::int64_t images = 0;
   for (const Simplex& simplex : simplices) {
-    const std::int64_t grid = simplex_grid_points(simplex.targets.size(), options.divisions);
-    images += grid > options.point_budget ? options.samples : grid;
+    images += options.points(simplex.targets.size());
   }
   return with_memory(
       model, images,
@@ -99,8 +98,9 @@ std::vector<SimplexHull> simplex_hulls(Model& model, std::span<const Simplex> si
 
 namespace {
 
-std::int64_t steps_of(const WidthOptions& options) {
-  return 1 + options.directions * static_cast<std::int64_t>(options.radii.size());
+std::int64_t passes_of(const WidthOptions& options) {
+  options.check();
+  return passes_of_width(options.directions, options.radii.size());
 }
 
 /// The memory of one point is that of any number.
@@ -125,7 +125,7 @@ WidthOptions WidthOptions::of(const WalkParameters& parameters) {
 
 void prepare_widths(Model& model, const WidthOptions& options) {
   ModelInside::networks(model).prepare_points(
-      static_cast<std::size_t>(steps_of(options)), [&options](Network& network, Device& device) {
+      static_cast<std::size_t>(passes_of(options)), [&options](Network& network, Device& device) {
         const std::int64_t height = network.height(), width = network.width();
         const Image grey{static_cast<int>(height), static_cast<int>(width),
                          std::vector<float>(static_cast<std::size_t>(3 * height * width), 0.5F)};
@@ -136,7 +136,7 @@ void prepare_widths(Model& model, const WidthOptions& options) {
 
 std::vector<PathWidth> path_widths(Model& model, std::span<const WidthPoint> points, const WidthOptions& options) {
   return with_memory(
-      model, all_of(points.size(), steps_of(options)),
+      model, all_of(points.size(), passes_of(options)),
       [&](Network& network, Device& device) { rehearse_widths(network, device, points, options); },
       [&](Network& network, Device& device, const Cancelled& cancelled) {
         return levelset::path_widths(network, device, points, options, cancelled);

@@ -71,6 +71,13 @@ bool parse(const Arguments& arguments, EvaluateOptions& options) {
   return line.parse(arguments);
 }
 
+/// A line for each of what is left out: what became of it, its name and why.
+std::string reasons_text(const char* what, const std::vector<std::pair<std::string, std::string>>& list) {
+  std::string text;
+  for (const auto& [name, reason] : list) text += fmt::format("{} {}: {}\n", what, one_line(name), one_line(reason));
+  return text;
+}
+
 Json named_reasons(const std::vector<std::pair<std::string, std::string>>& list, const char* what) {
   Json entries = Json::array();
   for (const auto& [name, reason] : list) {
@@ -98,11 +105,7 @@ void print_summary(const EvaluationSummary& summary, const EvaluateOptions& opti
     print(to_text(result));
     return;
   }
-  std::string text;
-  for (const auto& [name, reason] : summary.unreadable)
-    text += fmt::format("unreadable {}: {}\n", one_line(name), one_line(reason));
-  for (const auto& [name, reason] : summary.dropped)
-    text += fmt::format("dropped {}: {}\n", one_line(name), one_line(reason));
+  std::string text = reasons_text("unreadable", summary.unreadable) + reasons_text("dropped", summary.dropped);
   text += fmt::format(
       "{} of {} done ({} before), {} of them outside; {:.1f} s, the device busy {:.1f} % of them\n"
       "written to {}\n",
@@ -153,9 +156,7 @@ void print_estimate(const EvaluationEstimate& estimate, const EvaluateOptions& o
     print(to_text(result));
     return;
   }
-  std::string text;
-  for (const auto& [name, reason] : estimate.unreadable)
-    text += fmt::format("unreadable {}: {}\n", one_line(name), one_line(reason));
+  std::string text = reasons_text("unreadable", estimate.unreadable);
   for (const EvaluationEstimate::Network& network : estimate.networks) {
     text += fmt::format("{}: {}, {} at a time, {} dropped; {}, {} on the device beside the weights\n",
                         one_line(network.name), counted(network.pairs, "pair"), network.batch,

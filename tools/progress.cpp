@@ -32,7 +32,7 @@ std::string left_text(std::optional<double> seconds) {
 }
 
 /// `rate`: image-iterations a second; 0: not known yet. `seconds`: that are left.
-std::string walk_text(const WalkProgress& progress, double rate, std::optional<double> seconds) {
+std::string walk_text(const EvaluationProgress& progress, double rate, std::optional<double> seconds) {
   std::string text =
       fmt::format("{:.0f} %, {} of {}",
                   100 * static_cast<double>(progress.iterations_done) / static_cast<double>(progress.iterations),
@@ -44,7 +44,7 @@ std::string walk_text(const WalkProgress& progress, double rate, std::optional<d
 /// `rate`: of the whole, a second; 0: not known yet.
 std::string share_text(double share, double rate) {
   std::string text = fmt::format("{:.0f} %", 100 * share);
-  if (rate > 0) text += fmt::format(", {} left", time_left((1 - share) / rate));
+  if (rate > 0) text += left_text((1 - share) / rate);
   return text;
 }
 
@@ -57,7 +57,7 @@ std::string fetch_text(const FetchProgress& progress, double seconds) {
   const double rate = (done - static_cast<double>(progress.bytes_before)) / std::max(seconds, 1e-3);
   if (rate <= 0) return text;
   text += fmt::format(", {:.1f} MB/s", rate / megabyte);
-  if (progress.bytes) text += fmt::format(", {} left", time_left((static_cast<double>(*progress.bytes) - done) / rate));
+  if (progress.bytes) text += left_text((static_cast<double>(*progress.bytes) - done) / rate);
   return text;
 }
 
@@ -112,11 +112,12 @@ std::optional<double> ProgressDisplay::seconds_left(const EvaluationProgress& pr
 }
 
 void ProgressDisplay::show(const WalkProgress& progress) {
-  const auto done = static_cast<double>(progress.iterations_done);
-  const double iterations_a_second = rate(pace_of_walks, done);
-  if (progress.iterations == 0 || !is_due()) return;
-  const auto all = static_cast<double>(progress.iterations);
-  draw(done / all, walk_text(progress, iterations_a_second, (all - done) / iterations_a_second));
+  EvaluationProgress walks_alone;
+  walks_alone.pairs_done = progress.pairs_done;
+  walks_alone.pairs = progress.pairs;
+  walks_alone.iterations_done = progress.iterations_done;
+  walks_alone.iterations = progress.iterations;
+  show(walks_alone);
 }
 
 void ProgressDisplay::show(const EvaluationProgress& progress) {
@@ -136,8 +137,7 @@ void ProgressDisplay::show(const EvaluationProgress& progress) {
   const double iterations_a_second = rate(pace_of_walks, done);
   if (progress.iterations == 0 || !is_due()) return;
   draw(done / static_cast<double>(progress.iterations),
-       walk_text({progress.pairs_done, progress.pairs, progress.iterations_done, progress.iterations},
-                 iterations_a_second, seconds_left(progress)));
+       walk_text(progress, iterations_a_second, seconds_left(progress)));
 }
 
 void ProgressDisplay::show(const std::string& name, const FetchProgress& progress) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "blindspot/distances.h"
 #include "blindspot/hull.h"
@@ -105,15 +106,15 @@ blindspot_width_options default_width_options() {
 }
 
 /// `side` of the network's input; `directions` gets a copy of those that the caller gives.
-WidthOptions width_options_of(const blindspot_width_options& given, int side, std::vector<float>& directions) {
+WidthOptions width_options_of(const blindspot_width_options& given, std::span<const double> radii, int side,
+                              std::vector<float>& directions) {
   WidthOptions options;
+  options.radii.assign(radii.begin(), radii.end());
   options.directions = given.directions;
   options.delta = given.delta;
   options.seed = given.seed;
   options.mode = mode_of(given.mode);
-  if (given.directions < 1 || given.directions > 65'536) {
-    throw Error(ErrorKind::usage, "directions: must be between 1 and 65536");
-  }
+  options.check();
   if (given.given_directions == nullptr) return options;
   const std::size_t values = std::size_t{3} * static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
   directions.assign(given.given_directions,
@@ -195,9 +196,7 @@ size_t blindspot_simplex_points(size_t target_count, const blindspot_simplex_opt
   std::int64_t points = 0;
   guarded(nullptr, [&] {
     check_target_count(target_count);
-    const blindspot::SimplexOptions checked = simplex_options_of(options);
-    const std::int64_t grid = blindspot::simplex_grid_points(target_count, checked.divisions);
-    points = grid > checked.point_budget ? checked.samples : grid;
+    points = simplex_options_of(options).points(target_count);
   });
   return static_cast<std::size_t>(points);
 }
@@ -273,8 +272,8 @@ blindspot_status blindspot_path_width(blindspot_model* model, const float* image
       point.source = &from;
     }
     std::vector<float> directions;
-    blindspot::WidthOptions checked = width_options_of(given, model->input_size(), directions);
-    checked.radii.assign(radii, radii + radius_count);
+    const blindspot::WidthOptions checked =
+        width_options_of(given, {radii, radius_count}, model->input_size(), directions);
     const blindspot::PathWidth width = blindspot::path_widths(model->model, {&point, 1}, checked).front();
     for (std::size_t i = 0; i < radius_count; ++i) {
       q05[i] = width.measured ? width.radii[i + 1].q05 : nothing;

@@ -75,8 +75,8 @@ std::int64_t slices_of(const Model& model, std::int64_t images) {
 double seconds_of_widths(Model& model, const std::vector<Image>& images, const WalkParameters& parameters,
                          std::int64_t records) {
   const WidthOptions whole;
-  const auto radii = static_cast<std::int64_t>(whole.radii.size());
-  const auto slices = [&](std::int64_t directions) { return slices_of(model, 1 + directions * radii); };
+  const auto passes = [&whole](std::int64_t directions) { return passes_of_width(directions, whole.radii.size()); };
+  const auto slices = [&](std::int64_t directions) { return slices_of(model, passes(directions)); };
   const std::int64_t few = 1, more = 2 * model.slice();
   seconds_of_width(model, images, parameters, few);  // warms up
   const double short_one = seconds_of_width(model, images, parameters, few);
@@ -84,7 +84,7 @@ double seconds_of_widths(Model& model, const std::vector<Image>& images, const W
   const double slice = std::max(0.0, long_one - short_one) / static_cast<double>(slices(more) - slices(few));
   const double gradient = std::max(0.0, short_one - slice * static_cast<double>(slices(few)));
   return gradient * static_cast<double>(slices_of(model, records)) +
-         slice * static_cast<double>(slices_of(model, records * (1 + whole.directions * radii)));
+         slice * static_cast<double>(slices_of(model, records * passes(whole.directions)));
 }
 
 class Estimation {
@@ -118,18 +118,12 @@ class Estimation {
     part.batch = model.batch();
     part.device_bytes = model.arena_bytes();
     Work work;
-    std::int64_t left = parameters.detailed_pairs;  // of those of all shards, which come first
     for (const EvaluatedInput& input : network.inputs) {
-      const bool is_here = options_.shard.has(input.image);
-      if (!input.dropped_reason.empty()) {
-        part.dropped += is_here ? 1 : 0;
-        continue;
-      }
-      const std::int64_t detailed = std::min(left, parameters.rounds);
-      left -= detailed;
-      if (!is_here) continue;
-      ++work.sources;
-      work.detailed += detailed;
+      if (!options_.shard.has(input.image)) continue;
+      ++(input.dropped_reason.empty() ? work.sources : part.dropped);
+    }
+    for (const PairKey& pair : detailed_pairs_of(network.inputs, parameters)) {
+      if (options_.shard.has(pair.first)) ++work.detailed;
     }
     part.pairs = work.pairs = work.sources * parameters.rounds;
     part.seconds = seconds_of(network, work);

@@ -170,7 +170,7 @@ class Evaluation {
         now.iterations = (summary_.pairs - summary_.pairs_before) * each;
         now.widths_done = work.widths_done;
         now.widths_left = work.widths_left + static_cast<double>(widths_after);
-        now.passes_of_width = passes_of_width(options_.parameters.walk);
+        now.passes_of_width = passes_of_widths(options_.parameters.walk);
         options_.progress(now);
       }
     };

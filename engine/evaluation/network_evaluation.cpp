@@ -33,25 +33,29 @@ std::int64_t records_of(const WalkParameters& walk) {
   return (walk.iterations + walk.record_every - 1) / walk.record_every + (walk.mode == WalkMode::standard ? 1 : 0);
 }
 
-std::int64_t passes_of_width(const WalkParameters& walk) {
+std::int64_t passes_of_widths(const WalkParameters& walk) {
   const WidthOptions width;
-  return records_of(walk) * (1 + width.directions * static_cast<std::int64_t>(width.radii.size()));
+  return records_of(walk) * passes_of_width(width.directions, width.radii.size());
+}
+
+std::set<PairKey> detailed_pairs_of(std::span<const EvaluatedInput> inputs, const EvaluationParameters& parameters) {
+  const auto most = static_cast<std::size_t>(parameters.detailed_pairs);
+  std::set<PairKey> detailed;
+  for (const EvaluatedInput& input : inputs) {
+    if (!input.dropped_reason.empty()) continue;
+    for (std::int64_t round = 0; round < parameters.rounds && detailed.size() < most; ++round) {
+      detailed.emplace(input.image, round);
+    }
+  }
+  return detailed;
 }
 
 std::int64_t widths_to_measure(std::span<const EvaluatedInput> inputs, const EvaluationParameters& parameters,
                                const Shard& shard, const std::set<PairKey>& done) {
   if (!parameters.width) return 0;
-  std::int64_t count = 0;
-  std::int64_t left = parameters.detailed_pairs;  // of those of all shards, which come first
-  for (const EvaluatedInput& input : inputs) {
-    if (!input.dropped_reason.empty()) continue;
-    const std::int64_t detailed = std::min(left, parameters.rounds);
-    left -= detailed;
-    for (std::int64_t round = 0; round < detailed && shard.has(input.image); ++round) {
-      if (!done.contains({input.image, round})) ++count;
-    }
-  }
-  return count;
+  const std::set<PairKey> detailed = detailed_pairs_of(inputs, parameters);
+  return std::count_if(detailed.begin(), detailed.end(),
+                       [&](const PairKey& key) { return shard.has(key.first) && !done.contains(key); });
 }
 
 struct NetworkEvaluation::Walked {
@@ -72,10 +76,10 @@ NetworkEvaluation::NetworkEvaluation(Model& model, std::int64_t number, std::spa
       pictures_(pictures),
       plan_(plan),
       context_(context),
+      detailed_(detailed_pairs_of(inputs, context.parameters)),
       finals_(std::move(done.finals)) {
   for (const EvaluatedInput& input : inputs) {
     if (!input.dropped_reason.empty()) continue;
-    rank_.emplace(input.image, static_cast<std::int64_t>(rank_.size()));
     if (!context.shard.has(input.image)) continue;
     if (!done.hulls.contains(input.image)) without_hulls_.insert(input.image);
     for (std::int64_t round = 0; round < context.parameters.rounds; ++round) {
@@ -103,13 +107,8 @@ bool NetworkEvaluation::run(const NetworkProgress& progress) {
   return true;
 }
 
-/// Whether the pictures of its records are kept.
-bool NetworkEvaluation::is_detailed(const PairKey& key) const {
-  return rank_.at(key.first) * context_.parameters.rounds + key.second < context_.parameters.detailed_pairs;
-}
-
 bool NetworkEvaluation::measures_width(const PairKey& key) const {
-  return context_.parameters.width && is_detailed(key);
+  return context_.parameters.width && detailed_.contains(key);
 }
 
 WalkPair NetworkEvaluation::walk_pair(const PairKey& key, const std::map<std::int64_t, Image>& images) const {
@@ -136,7 +135,7 @@ bool NetworkEvaluation::walk_some(std::span<const PairKey> keys, std::vector<Wal
   for (const PairKey& key : keys) pairs.push_back(walk_pair(key, images));
   WalkOptions options;
   options.keep_record_images =
-      std::any_of(keys.begin(), keys.end(), [this](const PairKey& key) { return is_detailed(key); });
+      std::any_of(keys.begin(), keys.end(), [this](const PairKey& key) { return detailed_.contains(key); });
   options.finished = [&](std::size_t pair, WalkResult&& result) {
     walked.push_back({keys[pair], std::move(result), {}, 0, {}});
   };
@@ -238,7 +237,7 @@ void NetworkEvaluation::store(Walked&& walked) {
   pair.linf = walked.distances.linf;
   pair.ssim = walked.distances.ssim;
   pair.lpips = walked.distances.lpips;
-  const bool detailed = is_detailed(walked.key);
+  const bool detailed = detailed_.contains(walked.key);
   auto pictures = std::make_shared<std::vector<Image>>();
   for (std::size_t i = 0; i < result.records.size(); ++i) {
     WalkRecord& record = result.records[i];

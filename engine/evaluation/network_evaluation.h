@@ -46,7 +46,9 @@ using NetworkProgress = std::function<void(const NetworkWork&)>;
 /// Of a walk: at the multiples of record_every, and at the end but for the mode `reference`.
 std::int64_t records_of(const WalkParameters& walk);
 /// Forward passes of the path widths at all records of a walk.
-std::int64_t passes_of_width(const WalkParameters& walk);
+std::int64_t passes_of_widths(const WalkParameters& walk);
+/// The first pairs of a network, of all shards: the pictures of their records are kept.
+std::set<PairKey> detailed_pairs_of(std::span<const EvaluatedInput> inputs, const EvaluationParameters& parameters);
 /// Pairs of a network and a shard whose path widths are measured and that are not among `done`.
 std::int64_t widths_to_measure(std::span<const EvaluatedInput> inputs, const EvaluationParameters& parameters,
                                const Shard& shard, const std::set<PairKey>& done);
@@ -68,7 +70,6 @@ class NetworkEvaluation {
  private:
   struct Walked;
 
-  bool is_detailed(const PairKey& key) const;
   bool measures_width(const PairKey& key) const;
   bool walk_some(std::span<const PairKey> keys, std::vector<Walked>& walked, const NetworkProgress& progress);
   void measure(std::vector<Walked>& walked);
@@ -84,9 +85,9 @@ class NetworkEvaluation {
   std::span<const Picture* const> pictures_;
   const std::vector<std::vector<PlannedPair>>& plan_;
   const RunContext& context_;
-  std::map<std::int64_t, std::int64_t> rank_;  // of a source among those of this network, all shards
-  std::set<std::int64_t> without_hulls_;       // sources of this shard
-  std::map<PairKey, Image> finals_;            // of those
+  std::set<PairKey> detailed_;
+  std::set<std::int64_t> without_hulls_;  // sources of this shard
+  std::map<PairKey, Image> finals_;       // of those
   std::vector<PairKey> to_do_;
   std::int64_t pairs_ = 0;
   std::int64_t finished_ = 0;

@@ -49,6 +49,14 @@ void SimplexOptions::check() const {
           fmt::format("--level {}: is too near to 1; choose a smaller one", confidence_level));
 }
 
+bool SimplexOptions::draws(std::size_t targets) const {
+  return simplex_grid_points(targets, divisions) > point_budget;
+}
+
+std::int64_t SimplexOptions::points(std::size_t targets) const {
+  return draws(targets) ? samples : simplex_grid_points(targets, divisions);
+}
+
 namespace levelset {
 namespace {
 
@@ -171,7 +179,7 @@ std::vector<SimplexHull> simplex_hulls(Network& network, Device& device, std::sp
     if (simplex.targets.empty()) throw Error(ErrorKind::usage, "a simplex needs a source and at least one target");
     check_image(network, simplex.source, "the source of a simplex");
     for (const Image* target : simplex.targets) check_image(network, target, "a target of a simplex");
-    sampled.push_back(simplex_grid_points(simplex.targets.size(), options.divisions) > options.point_budget);
+    sampled.push_back(options.draws(simplex.targets.size()));
     points.push_back(sampled.back() ? draw(simplex, options) : grid_of(simplex.targets.size(), options.divisions));
     weights.push_back(weights_of(points.back(), simplex.targets.size()));
   }

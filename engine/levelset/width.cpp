@@ -45,9 +45,9 @@ std::int64_t direction_count(const WidthOptions& options, std::size_t values) {
   return static_cast<std::int64_t>(options.given_directions->size() / values);
 }
 
-/// The point itself, then a set of directions for each radius.
-std::int64_t steps_of_a_point(const WidthOptions& options, std::int64_t directions) {
-  return 1 + directions * static_cast<std::int64_t>(options.radii.size());
+void check_direction_count(std::int64_t directions) {
+  if (directions >= 1 && directions <= 65'536) return;
+  throw Error(ErrorKind::usage, fmt::format("--directions {}: choose 1 to 65536", directions));
 }
 
 void check(const Network& network, std::span<const WidthPoint> points, const WidthOptions& options) {
@@ -58,20 +58,11 @@ void check(const Network& network, std::span<const WidthPoint> points, const Wid
     if (point.source != nullptr) check_image(network, point.source, "its source");
     check_class(network, point.source_class);
   }
-  for (const double radius : options.radii) {
-    if (radius > 0 && std::isfinite(radius)) continue;
-    throw Error(ErrorKind::usage, fmt::format("--radii {}: a radius must be above 0 and finite", radius));
-  }
+  options.check();
   if (options.given_directions != nullptr && options.given_directions->size() % values != 0) {
     throw Error(ErrorKind::usage, "--directions: they must have the network's input size");
   }
-  const std::int64_t directions = direction_count(options, values);
-  if (directions < 1 || directions > 65'536) {
-    throw Error(ErrorKind::usage, fmt::format("--directions {}: choose 1 to 65536", directions));
-  }
-  if (!(options.delta >= 0 && options.delta <= 1)) {
-    throw Error(ErrorKind::usage, fmt::format("--delta {}: must be from 0 to 1", options.delta));
-  }
+  check_direction_count(direction_count(options, values));
 }
 
 /// Makes the steps across of one point after another.
@@ -216,7 +207,7 @@ std::vector<PathWidth> path_widths(Network& network, Device& device, std::span<c
   check(network, points, options);
   const std::int64_t directions =
       direction_count(options, static_cast<std::size_t>(3 * network.height() * network.width()));
-  const std::int64_t steps_each = steps_of_a_point(options, directions);
+  const std::int64_t steps_each = passes_of_width(directions, options.radii.size());
   const auto count = static_cast<std::int64_t>(points.size());
   Progress progress(options, count * (1 + steps_each));
   PointAndAcross found = gradients_of(network, device, points, options, progress, cancelled);
@@ -244,3 +235,17 @@ std::vector<PathWidth> path_widths(Network& network, Device& device, std::span<c
 }
 
 }  // namespace blindspot::levelset
+
+namespace blindspot {
+
+void WidthOptions::check() const {
+  for (const double radius : radii) {
+    if (radius > 0 && std::isfinite(radius)) continue;
+    throw Error(ErrorKind::usage, fmt::format("--radii {}: a radius must be above 0 and finite", radius));
+  }
+  if (given_directions == nullptr) levelset::check_direction_count(directions);
+  if (delta >= 0 && delta <= 1) return;
+  throw Error(ErrorKind::usage, fmt::format("--delta {}: must be from 0 to 1", delta));
+}
+
+}  // namespace blindspot

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace blindspot::tools::report {
 
@@ -80,10 +82,19 @@ bool fill(ImageGrid& grid, const ReportData& data) {
   return true;
 }
 
-std::optional<ImageGrid> image_grid_of(const ReportData& data, std::size_t run) {
+struct GridOrReason {
+  std::optional<ImageGrid> grid;
+  std::string reason;  ///< why there is none; empty also where no pairs were walked
+};
+
+GridOrReason image_grid_of(const ReportData& data, std::size_t run) {
   ImageGrid grid = sides_of(data, run);
-  if (grid.sources.empty() || is_too_large(grid) || !fill(grid, data)) return std::nullopt;
-  return grid;
+  if (grid.sources.empty()) return {};
+  if (is_too_large(grid)) {
+    return {std::nullopt, fmt::format("it is drawn for {} sources and targets at the most", most_grid_side)};
+  }
+  if (!fill(grid, data)) return {std::nullopt, "a pair was walked more than once, and a cell shows one walk"};
+  return {std::move(grid), {}};
 }
 
 }  // namespace
@@ -91,16 +102,13 @@ std::optional<ImageGrid> image_grid_of(const ReportData& data, std::size_t run) 
 std::vector<ImageGrid> image_grids_of(const ReportData& data) {
   std::vector<ImageGrid> grids;
   for (std::size_t run = 0; run < data.runs.size(); ++run) {
-    if (std::optional<ImageGrid> grid = image_grid_of(data, run)) grids.push_back(*std::move(grid));
+    if (GridOrReason found = image_grid_of(data, run); found.grid) grids.push_back(*std::move(found.grid));
   }
   return grids;
 }
 
 std::string reason_without_grid(const ReportData& data, std::size_t run) {
-  ImageGrid grid = sides_of(data, run);
-  if (grid.sources.empty()) return {};
-  if (is_too_large(grid)) return fmt::format("it is drawn for {} sources and targets at the most", most_grid_side);
-  return fill(grid, data) ? "" : "a pair was walked more than once, and a cell shows one walk";
+  return image_grid_of(data, run).reason;
 }
 
 }  // namespace blindspot::tools::report

@@ -102,6 +102,10 @@ struct SimplexOptions {
 
   /// Throws Error(usage) naming the option whose value is out of range.
   void check() const;
+  /// Whether the points of a simplex with so many targets are drawn: its grid has more than the budget.
+  bool draws(std::size_t targets) const;
+  /// How many points it has, of the grid or drawn.
+  std::int64_t points(std::size_t targets) const;
 };
 
 struct SimplexPoint {

@@ -3,6 +3,7 @@
 // 2310.19889), section 4.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -36,7 +37,15 @@ struct WidthOptions {
 
   /// For the records of walks with these parameters.
   static WidthOptions of(const WalkParameters& parameters);
+
+  /// Throws Error(usage) naming the option whose value is out of range.
+  void check() const;
 };
+
+/// Forward passes at a point: itself, and a step along every direction for each radius.
+constexpr std::int64_t passes_of_width(std::int64_t directions, std::size_t radii) {
+  return 1 + directions * static_cast<std::int64_t>(radii);
+}
 
 /// Quantiles of p(clamp(x + radius·u)) over the directions u, at 5 % and 95 %, by linear interpolation.
 struct WidthRadius {
